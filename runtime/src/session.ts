@@ -1,0 +1,26 @@
+// The seam to ONNX Runtime. Three source files import it: the trainer's engine, the server's executor, the SDK's worker.
+import type { Tensors } from './tensor.js';
+
+export interface RunOptions {
+  /** Checked before the run starts; a run that has started cannot be stopped (the owner of the process may end it). */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One graph, ready to run. */
+export interface Session {
+  /** Runs the graph once. All of the graph's inputs are given; all of its outputs come back. */
+  run(feeds: Tensors, options?: RunOptions): Promise<Tensors>;
+  close(): Promise<void>;
+}
+
+/**
+ * Runs a bundle's operations; sessions are made on first use behind it. `feeds` are complete (see `ports.ts`) and
+ * carry the same number of rows in every batch port. The server's scheduler, the SDK's worker and a plain set of
+ * sessions are all Runners, so that the verbs of `BundleGenerator` are written once.
+ */
+export interface Runner {
+  run(operation: string, feeds: Tensors, options?: RunOptions): Promise<Tensors>;
+  /** Most rows that one `run` of this operation should hold, so that a step stays near 250 ms. */
+  rowsPerStep(operation: string): number;
+  close(): Promise<void>;
+}

@@ -1,0 +1,30 @@
+// The seam between data and training.
+import type { Domain } from '@genserve/runtime';
+
+export interface Rows {
+  /** float32 [count, ...domain], images in [0, 1] before binarisation. */
+  readonly data: Float32Array<ArrayBuffer>;
+  /** int32 [count]; -1 = no label. Absent for unlabelled data. */
+  readonly labels?: Int32Array<ArrayBuffer>;
+}
+
+/** A part of a data set. Rows are read by index, so that memory stays bounded and shuffling is a permutation. */
+export interface Split {
+  readonly count: number;
+  read(indices: readonly number[]): Promise<Rows>;
+}
+
+export interface Dataset {
+  readonly name: string;
+  readonly domain: Domain;
+  readonly train: Split;
+  /** Held out of training for calibration and early stopping: cut from train by seed where the source has none. */
+  readonly calibration: Split;
+  readonly test: Split;
+  /** SHA-256 of the source data, lower-case hexadecimal. */
+  readonly sha256: string;
+  readonly licence: string;
+  readonly attribution: string;
+  /** Share of each class in train; empty for unlabelled data. */
+  readonly frequencies: readonly number[];
+}

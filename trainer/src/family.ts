@@ -1,0 +1,106 @@
+// What a model family is: one file in families/ that reads like its paper and exports one `Family`.
+import type { Domain, Manifest } from '@genserve/runtime';
+import type { Tensor } from '@tensorflow/tfjs';
+import type { z } from 'zod';
+import type { Scope, Variable } from './nn/variable.js';
+
+/** A random input, drawn by runtime's generator: never inside a graph. */
+export interface NoiseSpec {
+  readonly name: string;
+  readonly distribution: 'normal' | 'uniform';
+  /** Shape for one sample. */
+  readonly shape: readonly number[];
+}
+
+/** A port of an operation; `shape` is per sample unless `scalar`. See Manifest.Port for roles. */
+export interface PortSpec {
+  readonly name: string;
+  readonly role: string;
+  readonly dtype?: 'float32' | 'int32';
+  /** Without the batch dimension; absent for one number per row. */
+  readonly shape?: readonly number[];
+  readonly level?: number;
+  readonly default?: number;
+}
+
+export interface OperationSpec {
+  readonly name: string;
+  readonly inputs: readonly PortSpec[];
+  readonly outputs: readonly PortSpec[];
+  /** Serving mode: running statistics, no assignment. Tensors are [batch, ...port.shape]. */
+  run(inputs: Readonly<Record<string, Tensor>>): Record<string, Tensor>;
+}
+
+export interface StepInputs {
+  /** Rows [batch, ...domain], already binarised or quantised as the domain states. */
+  readonly data: Tensor;
+  /** int32 [batch]; -1 = no label. Present if the step asks for it. */
+  readonly label?: Tensor;
+  /** [batch, ...shape] by noise name. */
+  readonly noise: Readonly<Record<string, Tensor>>;
+  /** Scalars by name, fed from schedules. */
+  readonly coefficients: Readonly<Record<string, Tensor>>;
+}
+
+export interface StepResult {
+  /** Scalar that the step's optimiser minimises. */
+  readonly loss: Tensor;
+  /** Scalars to log, e.g. {reconstruction, kl}. */
+  readonly metrics?: Readonly<Record<string, Tensor>>;
+}
+
+/** One optimiser's update: a network against its loss. */
+export interface StepSpec {
+  readonly name: string;
+  readonly parameters: readonly Variable[];
+  readonly noises: readonly NoiseSpec[];
+  /** How each fed coefficient moves with the step (e.g. KL warm-up); evaluated outside the graph. */
+  readonly coefficients?: Readonly<Record<string, (step: number) => number>>;
+  readonly usesLabel?: boolean;
+  loss(inputs: StepInputs): StepResult;
+}
+
+export interface StageSpec {
+  readonly name: string;
+  readonly steps: readonly StepSpec[];
+}
+
+/** A family built for one configuration and one domain. */
+export interface Model {
+  /** Trained in order; one for most families. */
+  readonly stages: readonly StageSpec[];
+  readonly operations: readonly OperationSpec[];
+  /** Noises of the operations (steps list their own). */
+  readonly noises: readonly NoiseSpec[];
+  readonly likelihood: NonNullable<Manifest['likelihood']>;
+  readonly conditions: Manifest['conditions'];
+}
+
+export interface OptimiserSettings {
+  readonly name: 'adam';
+  readonly learningRate: number;
+  readonly beta1?: number;
+  readonly beta2?: number;
+  readonly epsilon?: number;
+}
+
+/** What a preset suggests for training; `--set` and recipes override it. */
+export interface TrainingDefaults {
+  readonly batch: number;
+  readonly optimiser: OptimiserSettings;
+  /** Decay of the exponential moving average of the parameters that is evaluated and exported; 0 = none. */
+  readonly parameterAverage: number;
+}
+
+export interface Family<Configuration = unknown> {
+  readonly name: string;
+  /** Citation, e.g. "Kingma & Welling 2013, Auto-Encoding Variational Bayes". */
+  readonly paper: string;
+  readonly url: string;
+  readonly configuration: z.ZodType<Configuration>;
+  /** Partial configurations by name; 'small' ships in models/. */
+  readonly presets: Readonly<Record<string, object>>;
+  readonly training: TrainingDefaults;
+  /** Throws CONFIGURATION_INVALID where the domain does not suit the family. */
+  build(configuration: Configuration, domain: Domain, scope: Scope): Model;
+}

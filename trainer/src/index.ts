@@ -1,0 +1,6 @@
+// The public API of @genserve/trainer.
+export type * from './data/dataset.js';
+export type * from './engine/engine.js';
+export type * from './engine/program.js';
+export type * from './family.js';
+export * from './nn/variable.js';

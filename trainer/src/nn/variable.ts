@@ -1,0 +1,85 @@
+// Tensors that live across steps, and the scopes that name them.
+import type { Tensor } from '@tensorflow/tfjs';
+
+/** Fills a new variable: `normal` and `uniform` draw from the run's seed under the variable's own name. */
+export interface InitialiserContext {
+  readonly shape: readonly number[];
+  normal(): Float32Array;
+  /** Uniform on (0, 1). */
+  uniform(): Float32Array;
+}
+export type Initialiser = (context: InitialiserContext) => Float32Array;
+
+/**
+ * A parameter or a running statistic. It holds no numbers: an engine binds `value` while a program runs (to a
+ * placeholder when recording) and reads what the program assigned.
+ */
+export class Variable {
+  #value: Tensor | undefined;
+
+  constructor(
+    readonly name: string,
+    readonly shape: readonly number[],
+    readonly initialise: Initialiser,
+    readonly trainable: boolean,
+  ) {}
+
+  /** The tensor of this run. Throws where no engine has bound the variable. */
+  get value(): Tensor {
+    if (!this.#value) throw new Error(`variable ${this.name} is read outside a program, or is missing from its state`);
+    return this.#value;
+  }
+
+  /** New value for the next step (and for later reads in this one). */
+  assign(value: Tensor): void {
+    this.#value = value;
+  }
+
+  /** For engines: binds before a program runs, and releases after it. */
+  bind(value: Tensor | undefined): void {
+    this.#value = value;
+  }
+}
+
+/** Names variables by module path: `scope.child('encoder').child('conv1').parameter('filter', ...)`. */
+export class Scope {
+  readonly #variables: Map<string, Variable>;
+
+  constructor(
+    readonly path = '',
+    variables: Map<string, Variable> = new Map(),
+  ) {
+    this.#variables = variables;
+  }
+
+  child(name: string): Scope {
+    return new Scope(this.#join(name), this.#variables);
+  }
+
+  /** Trained by an optimiser. */
+  parameter(name: string, shape: readonly number[], initialise: Initialiser): Variable {
+    return this.#add(name, shape, initialise, true);
+  }
+
+  /** Carried across steps but not trained, e.g. a running mean. */
+  statistic(name: string, shape: readonly number[], initialise: Initialiser): Variable {
+    return this.#add(name, shape, initialise, false);
+  }
+
+  /** All variables at or below this scope, in order of creation. */
+  variables(): Variable[] {
+    return [...this.#variables.values()].filter(v => this.path === '' || v.name.startsWith(`${this.path}/`));
+  }
+
+  #join(name: string): string {
+    return this.path === '' ? name : `${this.path}/${name}`;
+  }
+
+  #add(name: string, shape: readonly number[], initialise: Initialiser, trainable: boolean): Variable {
+    const path = this.#join(name);
+    if (this.#variables.has(path)) throw new Error(`two variables are named ${path}`);
+    const variable = new Variable(path, shape, initialise, trainable);
+    this.#variables.set(path, variable);
+    return variable;
+  }
+}
