@@ -1,16 +1,15 @@
-// Makes proto/src/generated from proto/**/*.proto with buf and ts-proto. `npm run check` runs it and compares.
-import { execFileSync } from 'node:child_process';
+// `npm run generate`: makes proto/src/generated from proto/**/*.proto with buf and ts-proto.
 import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { root, run } from './setup.mjs';
 
-const proto = fileURLToPath(new URL('../proto', import.meta.url));
-const buf = fileURLToPath(new URL('../node_modules/.bin/buf', import.meta.url));
-const generate = (template, paths = []) =>
-  execFileSync(buf, ['generate', '--template', template, ...paths.flatMap(path => ['--path', path])], {
-    cwd: proto,
-    stdio: 'inherit',
-  });
+/** Writes `src/generated` below `folder`. */
+export function generate(folder) {
+  rmSync(`${folder}/src/generated`, { recursive: true, force: true });
+  const buf = (template, ...args) =>
+    run('npx', ['buf', 'generate', '--template', template, '--output', folder, ...args], { cwd: `${root}proto` });
+  buf('buf.gen.wire.yaml');
+  buf('buf.gen.manifest.yaml', '--path', 'genserve/bundle/v1/manifest.proto');
+}
 
-rmSync(`${proto}/src/generated`, { recursive: true, force: true });
-generate('buf.gen.wire.yaml');
-generate('buf.gen.manifest.yaml', ['genserve/bundle/v1/manifest.proto']);
+if (process.argv[1] === fileURLToPath(import.meta.url)) generate(`${root}proto`);

@@ -1,0 +1,19 @@
+// `npm test`: installs what the tests need, checks the sources, and runs the fast tier. Arguments go to vitest.
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { build, debian, install, root, run } from './setup.mjs';
+
+install();
+debian(['chromium', 'python3-onnx', 'python3-grpc-tools', 'python3-grpcio', 'python3-numpy']);
+build();
+run(process.execPath, ['scripts/check.mjs']);
+
+const report = `${root}node_modules/.cache/vitest.json`;
+const { status } = spawnSync(
+  'npx',
+  ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...process.argv.slice(2)],
+  { cwd: root, stdio: 'inherit' },
+);
+const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(report, 'utf8'));
+console.log(`\n${numPassedTests} passed, ${numFailedTests} failed, ${numPendingTests} skipped`);
+process.exit(status ?? 1);
