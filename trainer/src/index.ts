@@ -1,5 +1,7 @@
 // The public API of @genserve/trainer.
 export type * from './data/dataset.js';
+export * from './data/open.js';
+export type * from './data/options.js';
 export type * from './engine/engine.js';
 export type * from './engine/program.js';
 export type * from './family.js';

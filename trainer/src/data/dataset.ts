@@ -27,4 +27,8 @@ export interface Dataset {
   readonly attribution: string;
   /** Share of each class in train; empty for unlabelled data. */
   readonly frequencies: readonly number[];
+  /** What was found, for people: "70,000 grey images of 28x28 in 10 classes". */
+  readonly summary: string;
+  /** How the parts were cut, for the provenance: "train 55,000, calibration 5,000 (of train, by seed 0), test 10,000". */
+  readonly split: string;
 }

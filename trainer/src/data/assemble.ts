@@ -1,0 +1,85 @@
+// Makes a Dataset of the rows that a source found: cuts the parts that it lacks, counts classes, says what there is.
+import type { Domain } from '@genserve/runtime';
+import { GenserveError } from '@genserve/runtime';
+import type { Dataset } from './dataset.js';
+import { permutation } from './order.js';
+import { type Store, subset } from './store.js';
+
+export interface Found {
+  readonly name: string;
+  readonly domain: Domain;
+  readonly train: Store;
+  /** Absent where the source has none: then it is cut from train. */
+  readonly test?: Store | undefined;
+  readonly calibration?: Store | undefined;
+  readonly sha256: string;
+  readonly licence: string;
+  readonly attribution: string;
+  readonly summary: string;
+}
+
+/** Most rows that are held out of train for calibration: p-values down to 0.0002, and a twelfth of MNIST. */
+const greatestCalibration = 5_000;
+const greatestTest = 10_000;
+
+/** Parts are a tenth of the rows each, up to a limit, drawn by `seed` and kept in the order of the source. */
+export function assemble(found: Found, seed: number): Dataset {
+  const { name, train: all, sha256, licence, attribution, summary, domain } = found;
+  const notes: string[] = [];
+  const order = permutation(all.count, seed, 'split');
+  let used = 0;
+  const cut = (limit: number): Store => {
+    const size = Math.min(limit, Math.max(1, Math.floor(all.count / 10)));
+    const part = order.slice(used, used + size).sort();
+    used += size;
+    return subset(all, part);
+  };
+  const calibration = found.calibration ?? cut(greatestCalibration);
+  const test = found.test ?? cut(greatestTest);
+  const train = used === 0 ? all : subset(all, order.slice(used).sort());
+  if (train.count < 1) {
+    throw new GenserveError('INVALID_ARGUMENT', `data: ${name} has ${all.count} rows; at least 3 are needed`, {
+      field: 'data',
+    });
+  }
+  const from = ` (of train, by seed ${seed})`;
+  notes.push(`train ${count(train.count)}`);
+  notes.push(`calibration ${count(calibration.count)}${found.calibration ? '' : from}`);
+  notes.push(`test ${count(test.count)}${found.test ? '' : from}`);
+  return {
+    name,
+    domain,
+    train,
+    calibration,
+    test,
+    sha256,
+    licence,
+    attribution,
+    summary,
+    split: notes.join(', '),
+    frequencies: frequencies(train.labels, labelsOf(domain).length),
+  };
+}
+
+/** Names of the classes that a domain knows. */
+export function labelsOf(domain: Domain): readonly string[] {
+  return domain.image?.labels ?? domain.vector?.labels ?? domain.audio?.labels ?? domain.text?.labels ?? [];
+}
+
+/** 60000 -> "60,000". */
+export function count(value: number): string {
+  return value.toLocaleString('en-US');
+}
+
+/** Share of each class among the rows that have a label. */
+function frequencies(labels: Int32Array | undefined, classes: number): readonly number[] {
+  if (!labels || classes === 0) return [];
+  const counts = new Array<number>(classes).fill(0);
+  let total = 0;
+  for (const label of labels) {
+    if (label < 0) continue;
+    counts[label] = counts[label]! + 1;
+    total += 1;
+  }
+  return total === 0 ? [] : counts.map(n => n / total);
+}

@@ -1,0 +1,68 @@
+// Opens data by name or by path, and lists what there is.
+import { stat } from 'node:fs/promises';
+import { GenserveError, invalid } from '@genserve/runtime';
+import type { Dataset } from './dataset.js';
+import { type DataOptionsInput, dataOptions } from './options.js';
+import type { FormatSource, NamedSource } from './source.js';
+import { mnist } from './sources/mnist.js';
+
+const named: readonly NamedSource[] = [mnist];
+const formats: readonly FormatSource[] = [];
+
+/**
+ * `spec` is a name of `datasets()`, or a path to a file or folder whose format is found by looking at it.
+ * Throws INVALID_ARGUMENT (field `data`) where nothing fits, ASSET_UNREACHABLE where a package is missing.
+ */
+export async function openDataset(spec: string, options: DataOptionsInput = {}): Promise<Dataset> {
+  const parsed = dataOptions.safeParse(options);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    throw invalid(['data', ...issue.path].join('.'), issue.message);
+  }
+  const source = named.find(({ name }) => name === spec);
+  if (source) return source.open(parsed.data);
+  if (!(await exists(spec))) {
+    const names = named.map(({ name }) => name).join(', ');
+    throw invalid('data', `"${spec}" is neither a data set (${names}) nor an existing file or folder`);
+  }
+  for (const format of formats) if (await format.accepts(spec)) return format.open(spec, parsed.data);
+  const known = formats.map(({ description }) => description).join('; ');
+  throw new GenserveError('UNSUPPORTED_MEDIA_TYPE', `data: nothing in ${spec} is known; taken are: ${known}`, {
+    field: 'data',
+  });
+}
+
+export interface DatasetListing {
+  readonly name: string;
+  readonly description: string;
+  readonly licence?: string | undefined;
+  /** Whether `--data name` works now. */
+  readonly available: boolean;
+  readonly install?: string | undefined;
+}
+
+/** Named sets first, then the formats that users bring. */
+export async function datasets(): Promise<{
+  named: DatasetListing[];
+  formats: { name: string; description: string }[];
+}> {
+  return {
+    named: await Promise.all(
+      named.map(async source => ({
+        name: source.name,
+        description: source.description,
+        licence: source.licence,
+        available: await source.available(),
+        install: source.install,
+      })),
+    ),
+    formats: formats.map(({ name, description }) => ({ name, description })),
+  };
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

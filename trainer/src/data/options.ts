@@ -1,0 +1,27 @@
+// How data are opened: the `data` section of a recipe, and `--set data.<key>=<value>`.
+import { z } from 'zod';
+
+export const binarisations = ['none', 'dynamic', 'threshold'] as const;
+export type Binarisation = (typeof binarisations)[number];
+
+export const dataOptions = z.strictObject({
+  /** Of the cut into train, calibration and test where the source has none: apart from the run's seed, so that runs compare. */
+  seed: z.int().min(0).default(0),
+  /** Images: 'dynamic' draws each pixel with its grey value as probability, anew at every step. */
+  binarisation: z.enum(binarisations).default('none'),
+  /** Images of folders and sheets: height and width in pixels; the first image's when absent. */
+  size: z.int().min(1).max(1024).optional(),
+  /** 1 grey, 3 colour; as found when absent. */
+  channels: z.union([z.literal(1), z.literal(3)]).optional(),
+  /** Column of a CSV file that holds the class. */
+  label: z.string().optional(),
+  /** Rows to draw of a toy density. */
+  rows: z.int().min(30).max(10_000_000).optional(),
+  /** Rate to which sounds are resampled by being refused when they differ, Hz; the first file's when absent. */
+  sampleRate: z.int().min(1).optional(),
+  /** Length of a row of sound (samples) or text (symbols). */
+  length: z.int().min(1).optional(),
+});
+export type DataOptions = z.infer<typeof dataOptions>;
+/** As a caller writes them: every key may be absent. */
+export type DataOptionsInput = z.input<typeof dataOptions>;

@@ -1,0 +1,56 @@
+// Rows that are held in memory, and views on a part of some rows.
+import type { Rows, Split } from './dataset.js';
+
+/** A split whose labels can be read without its rows. */
+export interface Store extends Split {
+  /** One per row, -1 = no label; absent for unlabelled data. */
+  readonly labels?: Int32Array<ArrayBuffer> | undefined;
+}
+
+/** k / 255 for every byte, rounded to float32 once. */
+const byteToUnit = Float32Array.from({ length: 256 }, (_, k) => k / 255);
+
+function pick(labels: Int32Array | undefined, indices: readonly number[]): Pick<Rows, 'labels'> {
+  return labels ? { labels: Int32Array.from(indices, i => labels[i]!) } : {};
+}
+
+/** Bytes [count, rowSize], read as k / 255: an eighth of the memory of doubles, a quarter of floats. */
+export function byteStore(bytes: Uint8Array, rowSize: number, labels?: Int32Array<ArrayBuffer>): Store {
+  return {
+    count: bytes.length / rowSize,
+    labels,
+    async read(indices) {
+      const data = new Float32Array(indices.length * rowSize);
+      indices.forEach((index, row) => {
+        const from = index * rowSize;
+        for (let i = 0; i < rowSize; i++) data[row * rowSize + i] = byteToUnit[bytes[from + i]!]!;
+      });
+      return { data, ...pick(labels, indices) };
+    },
+  };
+}
+
+/** Numbers [count, rowSize], read as they are. */
+export function floatStore(values: Float32Array, rowSize: number, labels?: Int32Array<ArrayBuffer>): Store {
+  return {
+    count: values.length / rowSize,
+    labels,
+    async read(indices) {
+      const data = new Float32Array(indices.length * rowSize);
+      indices.forEach((index, row) => {
+        data.set(values.subarray(index * rowSize, (index + 1) * rowSize), row * rowSize);
+      });
+      return { data, ...pick(labels, indices) };
+    },
+  };
+}
+
+/** The rows of `store` at `indices`, in that order. */
+export function subset(store: Store, indices: Int32Array): Store {
+  const { labels } = store;
+  return {
+    count: indices.length,
+    labels: labels && Int32Array.from(indices, i => labels[i]!),
+    read: rows => store.read(rows.map(row => indices[row]!)),
+  };
+}
