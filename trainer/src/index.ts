@@ -2,6 +2,7 @@
 export type * from './data/dataset.js';
 export * from './data/open.js';
 export type * from './data/options.js';
+export * from './engine/eager.js';
 export type * from './engine/engine.js';
 export type * from './engine/program.js';
 export type * from './family.js';
