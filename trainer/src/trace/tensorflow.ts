@@ -3,6 +3,9 @@
 import { GenserveError } from '@genserve/runtime';
 import * as tf from '@tensorflow/tfjs';
 
+// Without this the 'cpu' backend prints a banner that advertises another package.
+tf.enableProdMode();
+
 export { tf };
 
 /**
@@ -15,6 +18,8 @@ export function onBackend<Result>(backend: string, body: () => Result): Result {
       field: 'backend',
     });
   }
+  // Before the first operation of a process there is no current backend: this starts the default one.
+  tf.backend();
   const former = tf.getBackend();
   select(backend);
   const engine = tf.engine();
