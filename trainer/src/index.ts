@@ -1,4 +1,6 @@
 // The public API of @genserve/trainer.
+export * from './data/batches.js';
+export * from './data/binarise.js';
 export type * from './data/dataset.js';
 export * from './data/open.js';
 export type * from './data/options.js';
