@@ -100,7 +100,11 @@ export interface Family<Configuration = unknown> {
   readonly configuration: z.ZodType<Configuration>;
   /** Partial configurations by name; 'small' ships in models/. */
   readonly presets: Readonly<Record<string, object>>;
+  /** The preset that is used when none is named. */
+  readonly defaultPreset: string;
   readonly training: TrainingDefaults;
+  /** The domain that the model is of, where it differs from the data's (e.g. pixels to binarise); the data's when absent. */
+  domain?(configuration: Configuration, domain: Domain): Domain;
   /** Throws CONFIGURATION_INVALID where the domain does not suit the family. */
   build(configuration: Configuration, domain: Domain, scope: Scope): Model;
 }

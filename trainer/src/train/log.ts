@@ -1,0 +1,37 @@
+// log.jsonl: one line per event, appended as it happens; a resumed run goes on in the same file.
+import { appendFile } from 'node:fs/promises';
+import { relative } from 'node:path';
+import type { Callbacks, StepEvent } from './callbacks.js';
+import { runPaths } from './run-folder.js';
+
+const STEPS_PER_LINE = 10;
+
+export function logger(folder: string): Callbacks {
+  const path = runPaths(folder).log;
+  const write = (event: string, fields: object) => appendFile(path, `${JSON.stringify({ event, ...fields })}\n`);
+  let recent: StepEvent[] = [];
+  return {
+    onTrainBegin: ({ folder: _, ...info }) => write('begin', { time: new Date().toISOString(), ...info }),
+    async onStepEnd(event) {
+      recent.push(event);
+      if (event.nonFinite === undefined && event.step % STEPS_PER_LINE !== 0) return;
+      const { metrics: _, ...fields } = event;
+      const lines = { ...fields, metrics: meanMetrics(recent) };
+      recent = [];
+      await write('step', lines);
+    },
+    onEvaluate: ({ samples, ...fields }) =>
+      write('evaluate', { ...fields, ...(samples !== undefined && { samples: relative(folder, samples) }) }),
+    onSave: ({ step, path: saved }) => write('save', { step, path: relative(folder, saved) }),
+    onTrainEnd: event => write('end', event),
+    onWarning: message => write('warning', { message }),
+  };
+}
+
+function meanMetrics(events: readonly StepEvent[]): Record<string, number> {
+  const finite = events.filter(({ nonFinite }) => nonFinite === undefined);
+  const names = Object.keys(finite[0]?.metrics ?? {});
+  return Object.fromEntries(
+    names.map(name => [name, finite.reduce((sum, { metrics }) => sum + (metrics[name] ?? 0), 0) / finite.length]),
+  );
+}

@@ -1,0 +1,102 @@
+// Looks at a run from outside while it trains: held-out likelihood and a sheet of samples, with averaged parameters.
+import { join } from 'node:path';
+import { fillNoise, type Tensor, type Tensors } from '@genserve/runtime';
+import { rowsInOrder } from '../data/batches.js';
+import type { Dataset } from '../data/dataset.js';
+import type { Engine, Executable } from '../engine/engine.js';
+import type { State } from '../engine/program.js';
+import { operationProgram, portShape } from '../export/operation-program.js';
+import { writeSheet } from '../export/sheet.js';
+import type { Model, OperationSpec, PortSpec } from '../family.js';
+import type { Variable } from '../nn/variable.js';
+import { averagedState } from '../optim/average.js';
+import type { RunRecord } from './run-folder.js';
+import { runPaths } from './run-folder.js';
+
+const SHEET_SIDE = 8;
+const EVALUATION_BATCH = 100;
+
+interface Compiled {
+  readonly operation: OperationSpec;
+  readonly executable: Executable;
+  readonly batch: number;
+}
+
+export class Monitor {
+  private constructor(
+    private readonly record: RunRecord,
+    private readonly dataset: Dataset,
+    private readonly sample: Compiled | undefined,
+    private readonly logProb: Compiled | undefined,
+    private readonly model: Model,
+  ) {}
+
+  static async create(
+    record: RunRecord,
+    dataset: Dataset,
+    model: Model,
+    variables: readonly Variable[],
+    engine: Engine,
+  ): Promise<Monitor> {
+    const compile = async (name: string, batch: number): Promise<Compiled | undefined> => {
+      const operation = model.operations.find(candidate => candidate.name === name);
+      if (!operation) return undefined;
+      return { operation, batch, executable: await engine.compile(operationProgram(operation, variables), batch) };
+    };
+    const sample = record.domain.image ? await compile('sample', SHEET_SIDE ** 2) : undefined;
+    const rows = Math.min(record.training.evaluationRows, dataset.calibration.count);
+    const logProb = rows > 0 ? await compile('log_prob', Math.min(EVALUATION_BATCH, rows)) : undefined;
+    return new Monitor(record, dataset, sample, logProb, model);
+  }
+
+  /** Negative log-likelihood (of one draw, where it is a bound) in nats over held-out rows, the same rows and noise each time. */
+  async evaluate(state: State): Promise<Record<string, number>> {
+    if (!this.logProb) return {};
+    const { operation, executable, batch } = this.logProb;
+    const averaged = averagedState(state);
+    const { seed, domain, training } = this.record;
+    const count = Math.min(training.evaluationRows, this.dataset.calibration.count);
+    let sum = 0;
+    let scored = 0;
+    for (let first = 0; first + batch <= count; first += batch) {
+      const { data } = await rowsInOrder(this.dataset.calibration, domain, { first, count: batch, seed });
+      const outputs = await executable.run(this.#feeds(operation, batch, first, data), averaged);
+      for (const value of outputs.log_prob!.data) sum += value;
+      scored += batch;
+    }
+    return { nll_nats: -sum / scored };
+  }
+
+  /** Writes samples/step-<n>.png and returns its path; nothing for what has no pictures. */
+  async sheet(folder: string, step: number, state: State): Promise<string | undefined> {
+    if (!this.sample) return undefined;
+    const { operation, executable, batch } = this.sample;
+    const outputs = await executable.run(this.#feeds(operation, batch, 0), averagedState(state));
+    const path = join(runPaths(folder).samples, `step-${String(step).padStart(9, '0')}.png`);
+    await writeSheet(path, outputs.x!, SHEET_SIDE);
+    return path;
+  }
+
+  async close(): Promise<void> {
+    await this.sample?.executable.close();
+    await this.logProb?.executable.close();
+  }
+
+  #feeds(operation: OperationSpec, batch: number, firstIndex: number, data?: Float32Array<ArrayBuffer>): Tensors {
+    const feed = (port: PortSpec): Tensor => {
+      const shape = portShape(port).map(size => (size === 'batch' ? batch : size));
+      const noise = this.model.noises.find(({ name }) => name === port.name);
+      if (port.role === 'noise' && noise) {
+        const values = fillNoise({ ...noise, seed: this.record.seed, firstIndex, count: batch });
+        return { dtype: 'float32', shape, data: values };
+      }
+      if (port.role === 'data' && data) return { dtype: 'float32', shape, data };
+      const size = shape.reduce((product, length) => product * length, 1);
+      const value = port.default ?? 0;
+      return port.dtype === 'int32'
+        ? { dtype: 'int32', shape, data: new Int32Array(size).fill(value) }
+        : { dtype: 'float32', shape, data: new Float32Array(size).fill(value) };
+    };
+    return Object.fromEntries(operation.inputs.map(port => [port.name, feed(port)]));
+  }
+}

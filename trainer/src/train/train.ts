@@ -1,0 +1,225 @@
+// Starts and resumes runs.
+import { join } from 'node:path';
+import { checkSeed, GenserveError } from '@genserve/runtime';
+import type { Dataset } from '../data/dataset.js';
+import { openDataset } from '../data/open.js';
+import type { DataOptionsInput } from '../data/options.js';
+import type { Engine } from '../engine/engine.js';
+import { familyNamed } from '../families/registry.js';
+import type { Family } from '../family.js';
+import { versions } from '../version.js';
+import { type Budget, type Callbacks, combine } from './callbacks.js';
+import { latestCheckpoint, type Position, saveCheckpoint } from './checkpoint.js';
+import { defaultEngine } from './default-engine.js';
+import { initialState } from './initial-state.js';
+import { logger } from './log.js';
+import { trainingLoop } from './loop.js';
+import { Monitor } from './monitor.js';
+import { modelDomain, parseConfiguration, prepareRun } from './run.js';
+import { createRunFolder, type RunRecord, readRunRecord, runPaths } from './run-folder.js';
+import { trainingSettings } from './settings.js';
+
+interface RunOptions {
+  /** Compiled on the CPU when absent. */
+  readonly engine?: Engine | undefined;
+  /** Stops after the step in progress, with a checkpoint. */
+  readonly signal?: AbortSignal | undefined;
+  readonly callbacks?: readonly Callbacks[] | undefined;
+}
+
+export interface TrainOptions extends RunOptions {
+  /** A family of `families`, or one of the caller's own. */
+  readonly family: string | Family;
+  /** What `openDataset` takes, or a data set of the caller's own. */
+  readonly data: string | Dataset;
+  readonly dataOptions?: DataOptionsInput | undefined;
+  /** The family's default when absent. */
+  readonly preset?: string | undefined;
+  /** Overrides of the preset. */
+  readonly configuration?: object | undefined;
+  /** Overrides of the family's training settings, e.g. {batch: 128, optimiser: {learningRate: 1e-3}}. */
+  readonly training?: object | undefined;
+  /** 0 when absent. */
+  readonly seed?: number | undefined;
+  /** Exactly one of steps and minutes. */
+  readonly steps?: number | undefined;
+  readonly minutes?: number | undefined;
+  /** Folder of all runs; 'runs' when absent. */
+  readonly runs?: string | undefined;
+  /** Folder of this one, below it; family, data and time of day when absent. */
+  readonly name?: string | undefined;
+  /** Kept in the record and in the bundle's provenance. */
+  readonly command?: string | undefined;
+}
+
+export interface ResumeOptions extends RunOptions {
+  /** Needed where the run was started with a Dataset or Family of the caller's own. */
+  readonly dataset?: Dataset | undefined;
+  readonly family?: Family | undefined;
+}
+
+export interface TrainResult {
+  readonly folder: string;
+  readonly position: Position;
+  /** False where `signal` ended it before its budget was spent. */
+  readonly finished: boolean;
+}
+
+/** Trains a new run to the end of its budget. Throws CONFIGURATION_INVALID or INVALID_ARGUMENT before anything is written. */
+export async function train(options: TrainOptions): Promise<TrainResult> {
+  const family = typeof options.family === 'string' ? familyNamed(options.family) : options.family;
+  const budget = budgetOf(options);
+  const seed = checkSeed(options.seed ?? 0);
+  const preset = options.preset ?? family.defaultPreset;
+  const presetConfiguration = Object.hasOwn(family.presets, preset) ? family.presets[preset] : undefined;
+  if (!presetConfiguration)
+    throw new GenserveError(
+      'CONFIGURATION_INVALID',
+      `preset: ${family.name} has no preset "${preset}"; it has ${Object.keys(family.presets).join(', ')}`,
+      { field: 'preset' },
+    );
+  const configuration = parseConfiguration(family, merge(presetConfiguration, options.configuration ?? {}));
+  const training = parseTraining(merge(family.training, options.training ?? {}));
+  const dataset =
+    typeof options.data === 'string' ? await openDataset(options.data, options.dataOptions) : options.data;
+  const created = new Date().toISOString();
+  const id = options.name ?? `${family.name}-${dataset.name}-${created.slice(0, 19).replaceAll(/[:T]/g, '-')}`;
+  const record: RunRecord = {
+    format: 1,
+    id,
+    created,
+    family: family.name,
+    preset,
+    configuration,
+    training,
+    data: {
+      ...(typeof options.data === 'string' && { spec: options.data, options: options.dataOptions ?? {} }),
+      name: dataset.name,
+      sha256: dataset.sha256,
+    },
+    domain: modelDomain(family, configuration, dataset.domain),
+    seed,
+    budget,
+    versions: versions(),
+    command: options.command ?? '',
+  };
+  const folder = join(options.runs ?? 'runs', id);
+  await createRunFolder(folder, record);
+  return fit(folder, record, dataset, family, options);
+}
+
+/** Goes on from the newest whole checkpoint, bit for bit where the engine and its threads are the same. */
+export async function resume(folder: string, options: ResumeOptions = {}): Promise<TrainResult> {
+  const record = await readRunRecord(folder);
+  const dataset = await reopenDataset(record, options.dataset);
+  return fit(folder, record, dataset, options.family ?? familyNamed(record.family), options);
+}
+
+/** The data of a run, opened again. Throws INVALID_ARGUMENT where they have changed since. */
+export async function reopenDataset(record: RunRecord, given?: Dataset): Promise<Dataset> {
+  const { spec, options, name, sha256 } = record.data;
+  if (!given && spec === undefined)
+    throw new GenserveError(
+      'INVALID_ARGUMENT',
+      `dataset: the run was started with a data set of the caller's own (${name}); pass it`,
+      {
+        field: 'dataset',
+      },
+    );
+  const dataset = given ?? (await openDataset(spec!, options));
+  if (dataset.sha256 !== sha256)
+    throw new GenserveError(
+      'INVALID_ARGUMENT',
+      `data: ${name} is not what it was when the run began (its hash differs)`,
+      {
+        field: 'data',
+      },
+    );
+  return dataset;
+}
+
+async function fit(
+  folder: string,
+  record: RunRecord,
+  dataset: Dataset,
+  family: Family,
+  options: RunOptions,
+): Promise<TrainResult> {
+  const callbacks = combine([logger(folder), ...(options.callbacks ?? [])]);
+  const engine = options.engine ?? (await defaultEngine());
+  const run = await prepareRun(record, engine, family);
+  const monitor = await Monitor.create(record, dataset, run.model, run.variables, engine);
+  const { checkpoints } = runPaths(folder);
+  const broken: string[] = [];
+  const found = await latestCheckpoint(checkpoints, (path, reason) => broken.push(`${path} is passed over: ${reason}`));
+  for (const message of broken) await callbacks.onWarning(message);
+  if (found && found.position.engine !== engine.description)
+    await callbacks.onWarning(
+      `the checkpoint was made by ${found.position.engine}, this is ${engine.description}: results will differ in the last bits`,
+    );
+  const state = found?.state ?? initialState(run.stateVariables, record.seed);
+  const start: Position = {
+    ...(found?.position ?? { step: 0, updates: {}, skipped: 0, elapsedSeconds: 0 }),
+    engine: engine.description,
+  };
+  await callbacks.onTrainBegin({
+    folder,
+    engine: engine.description,
+    parameters: run.variables.filter(v => v.trainable).reduce((sum, { name }) => sum + state.get(name)!.length, 0),
+    startStep: start.step,
+    budget: record.budget,
+  });
+  try {
+    const position = await trainingLoop(state, {
+      record,
+      run,
+      dataset,
+      monitor,
+      folder,
+      start,
+      signal: options.signal,
+      callbacks,
+      save: (at, values) => saveCheckpoint(checkpoints, at, values),
+    });
+    const finished = !options.signal?.aborted;
+    await callbacks.onTrainEnd({ step: position.step, elapsedSeconds: position.elapsedSeconds, finished });
+    return { folder, position, finished };
+  } finally {
+    await monitor.close();
+    for (const { steps } of run.stages) for (const { executable } of steps) await executable.close();
+  }
+}
+
+function budgetOf({ steps, minutes }: TrainOptions): Budget {
+  if (steps !== undefined && minutes === undefined) {
+    if (Number.isInteger(steps) && steps > 0) return { steps };
+    throw new GenserveError('INVALID_ARGUMENT', `steps: must be a positive integer, was ${steps}`, { field: 'steps' });
+  }
+  if (minutes !== undefined && steps === undefined) {
+    if (minutes > 0) return { minutes };
+    throw new GenserveError('INVALID_ARGUMENT', `minutes: must be positive, was ${minutes}`, { field: 'minutes' });
+  }
+  throw new GenserveError('INVALID_ARGUMENT', 'steps: give either steps or minutes, one of them', { field: 'steps' });
+}
+
+function parseTraining(settings: unknown) {
+  const parsed = trainingSettings.safeParse(settings);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  const field = ['training', ...issue.path].join('.');
+  throw new GenserveError('CONFIGURATION_INVALID', `${field}: ${issue.message}`, { field });
+}
+
+/** `override` laid over `base`, object by object; arrays and numbers replace. */
+function merge(base: object, override: object): Record<string, unknown> {
+  const result: Record<string, unknown> = { ...base };
+  for (const [key, value] of Object.entries(override)) {
+    const below = result[key];
+    result[key] = isPlainObject(value) && isPlainObject(below) ? merge(below, value) : value;
+  }
+  return result;
+}
+
+function isPlainObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
