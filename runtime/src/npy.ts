@@ -44,8 +44,8 @@ export function readNpy(bytes: Uint8Array, field = 'npy'): NpyArray {
   if (width === undefined) throw refuse(`must hold float32, float64, int32, int64 or uint8, not ${kind}`);
   if (bytes.length - end !== size * width)
     throw refuse(`must hold ${size * width} bytes for shape [${shape}], has ${bytes.length - end}`);
-  // A copy: typed arrays need an aligned start.
-  const raw = bytes.slice(end).buffer;
+  // A copy, as typed arrays need an aligned start; not by slice(), which gives a view where `bytes` are a Node Buffer.
+  const raw = new Uint8Array(bytes.subarray(end)).buffer;
   if (kind === '<f4') return { shape, data: new Float32Array(raw) };
   if (kind === '<f8') return { shape, data: new Float64Array(raw) };
   if (kind === '<i4') return { shape, data: new Int32Array(raw) };

@@ -1,6 +1,5 @@
 // Binarisation of grey rows as their domain states it, with noise keyed by seed, row and step.
-import type { Domain } from '@genserve/runtime';
-import { uniforms } from './random.js';
+import { type Domain, NoiseStream } from '@genserve/runtime';
 
 /** Noise name of the dynamic draw. */
 export const binarisationNoise = 'binarisation';
@@ -27,8 +26,10 @@ export function binarise(
   if (mode !== 'dynamic') return rows;
   const rowSize = rows.length / key.samples.length;
   const result = new Float32Array(rows.length);
+  const noise = new Float32Array(rowSize);
+  const stream = new NoiseStream(key.seed, binarisationNoise, 'uniform');
   key.samples.forEach((sample, row) => {
-    const noise = uniforms(rowSize, { seed: key.seed, sample, draw: key.draw, name: binarisationNoise });
+    stream.fill(noise, sample, key.draw);
     const from = row * rowSize;
     for (let i = 0; i < rowSize; i++) result[from + i] = noise[i]! < rows[from + i]! ? 1 : 0;
   });

@@ -4,10 +4,20 @@ import { GenserveError, invalid } from '@genserve/runtime';
 import type { Dataset } from './dataset.js';
 import { type DataOptionsInput, dataOptions } from './options.js';
 import type { FormatSource, NamedSource } from './source.js';
+import { cifar } from './sources/cifar.js';
+import { emojis } from './sources/emoji.js';
+import { fashionMnist } from './sources/fashion-mnist.js';
+import { idxFolder } from './sources/idx-folder.js';
+import { imageFolder } from './sources/image-folder.js';
 import { mnist } from './sources/mnist.js';
+import { userModule } from './sources/module.js';
+import { numpy } from './sources/numpy.js';
+import { toys } from './sources/toy.js';
+import { vectorsCsv } from './sources/vectors-csv.js';
 
-const named: readonly NamedSource[] = [mnist];
-const formats: readonly FormatSource[] = [];
+const named: readonly NamedSource[] = [mnist, fashionMnist, ...emojis, ...toys];
+/** Asked in this order; those that know a folder by its file names come before those that take any image. */
+const formats: readonly FormatSource[] = [idxFolder, cifar, numpy, vectorsCsv, userModule, imageFolder];
 
 /**
  * `spec` is a name of `datasets()`, or a path to a file or folder whose format is found by looking at it.

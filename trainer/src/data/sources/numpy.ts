@@ -1,0 +1,141 @@
+// NumPy arrays: one .npy of rows, or a .npz with rows, labels and perhaps a test part.
+import { basename } from 'node:path';
+import { type Domain, invalid, type NpyArray, readNpy } from '@genserve/runtime';
+import { unzipSync } from 'fflate';
+import { assemble, count } from '../assemble.js';
+import type { Dataset } from '../dataset.js';
+import { look, readWhole } from '../files.js';
+import { sha256 } from '../hash.js';
+import { imageDomain } from '../image-domain.js';
+import type { DataOptions } from '../options.js';
+import type { FormatSource } from '../source.js';
+import { byteStore, floatStore, type Store } from '../store.js';
+import { vectorDomain } from '../vector-domain.js';
+
+/** Names under which arrays are found in a .npz, the likeliest first. */
+const keys = {
+  rows: ['x_train', 'train_images', 'train', 'data', 'images', 'samples', 'x', 'arr_0'],
+  labels: ['y_train', 'train_labels', 'labels', 'label', 'y', 'arr_1'],
+  testRows: ['x_test', 'test_images', 'test'],
+  testLabels: ['y_test', 'test_labels'],
+};
+
+export const numpy: FormatSource = {
+  name: 'numpy',
+  description:
+    '.npy or .npz of rows [count, features] or images [count, height, width(, 1 or 3)], uint8 or floats in [0, 1]; ' +
+    'arrays of a .npz: data or x_train, labels or y_train, x_test, y_test',
+  accepts: async path => look(path)?.isFile() === true && /\.np[yz]$/i.test(path),
+  async open(path, options) {
+    const bytes = await readWhole(path);
+    if (/\.npy$/i.test(path)) return dataset(path, bytes, { rows: readNpy(bytes, path) }, options);
+    let files: Record<string, Uint8Array>;
+    try {
+      files = unzipSync(bytes);
+    } catch (cause) {
+      throw invalid('data', `${path} is not a whole .npz file: ${cause instanceof Error ? cause.message : cause}`);
+    }
+    const find = (names: readonly string[]) => {
+      const name = names.find(candidate => files[`${candidate}.npy`]);
+      return name === undefined ? undefined : readNpy(files[`${name}.npy`]!, `${path}: ${name}`);
+    };
+    const rows = find(keys.rows);
+    if (!rows) {
+      const found = Object.keys(files).map(name => name.replace(/\.npy$/, ''));
+      throw invalid('data', `${path} holds ${found.join(', ')}; rows are looked for as ${keys.rows.join(', ')}`);
+    }
+    const arrays = {
+      rows,
+      labels: find(keys.labels),
+      testRows: find(keys.testRows),
+      testLabels: find(keys.testLabels),
+    };
+    return dataset(path, bytes, arrays, options);
+  },
+};
+
+interface Arrays {
+  readonly rows: NpyArray;
+  readonly labels?: NpyArray | undefined;
+  readonly testRows?: NpyArray | undefined;
+  readonly testLabels?: NpyArray | undefined;
+}
+
+function dataset(path: string, bytes: Uint8Array, arrays: Arrays, options: DataOptions): Dataset {
+  const { rows, testRows } = arrays;
+  if (testRows && testRows.shape.slice(1).join() !== rows.shape.slice(1).join()) {
+    throw invalid('data', `${path}: test rows have shape [${testRows.shape}], train rows [${rows.shape}]`);
+  }
+  const labels = labelsOf(arrays.labels, rows, path);
+  const testLabels = testRows && labelsOf(arrays.testLabels, testRows, path);
+  const greatest = [...(labels ?? []), ...(testLabels ?? [])].reduce((most, label) => Math.max(most, label), -1);
+  const classes = Array.from({ length: greatest + 1 }, (_, label) => String(label));
+  const domain = domainOf(rows, classes, options, path);
+  const total = (rows.shape[0] ?? 0) + (testRows?.shape[0] ?? 0);
+  const shape = rows.shape.slice(1).join('x');
+  return assemble(
+    {
+      name: basename(path).replace(/\.\w+$/, ''),
+      domain,
+      train: store(rows, domain, labels, path),
+      test: testRows && store(testRows, domain, testLabels, path),
+      sha256: sha256(bytes),
+      licence: 'unknown',
+      attribution: '',
+      summary:
+        `${count(total)} ${domain.image ? 'images' : 'vectors'} of ${shape}` +
+        (classes.length > 0 ? ` in ${classes.length} classes` : ', unlabelled'),
+    },
+    options.seed,
+  );
+}
+
+function domainOf(rows: NpyArray, classes: readonly string[], options: DataOptions, path: string): Domain {
+  const [, ...shape] = rows.shape;
+  if (shape.length === 1) {
+    const values = Float32Array.from(rows.data);
+    return vectorDomain(
+      values,
+      Array.from({ length: shape[0]! }, (_, column) => `x${column + 1}`),
+      classes,
+    );
+  }
+  const [height = 0, width = 0, channels = 1] = shape;
+  if (shape.length < 2 || shape.length > 3 || (channels !== 1 && channels !== 3)) {
+    throw invalid(
+      'data',
+      `${path} has shape [${rows.shape}]; rows are [count, features], images [count, height, width] or ` +
+        '[count, height, width, channels] with 1 or 3 channels, channels last',
+    );
+  }
+  const { binarisation } = options;
+  const levels = rows.data instanceof Uint8Array ? 256 : 0;
+  return imageDomain({ height, width, channels, labels: classes, binarisation, levels });
+}
+
+function store(rows: NpyArray, domain: Domain, labels: Int32Array<ArrayBuffer> | undefined, path: string): Store {
+  const { data } = rows;
+  const rowSize = rows.shape.slice(1).reduce((product, length) => product * length, 1);
+  if (domain.image && data instanceof Uint8Array) return byteStore(data, rowSize, labels);
+  const values = Float32Array.from(data);
+  for (const value of values) {
+    if (!Number.isFinite(value)) throw invalid('data', `${path} holds a number that is not finite`);
+    if (domain.image && (value < 0 || value > 1)) {
+      throw invalid('data', `${path} holds ${value}; images of floats lie in [0, 1] (or store bytes as uint8)`);
+    }
+  }
+  return floatStore(values, rowSize, labels);
+}
+
+function labelsOf(labels: NpyArray | undefined, rows: NpyArray, path: string): Int32Array<ArrayBuffer> | undefined {
+  if (!labels) return undefined;
+  if (labels.shape.length !== 1 || labels.shape[0] !== rows.shape[0]) {
+    throw invalid('data', `${path}: labels have shape [${labels.shape}] for ${rows.shape[0]} rows`);
+  }
+  for (const label of labels.data) {
+    if (!Number.isInteger(label) || label < -1 || label > 100_000) {
+      throw invalid('data', `${path}: ${label} is no label; labels are integers from 0, and -1 for none`);
+    }
+  }
+  return Int32Array.from(labels.data);
+}
