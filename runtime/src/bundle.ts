@@ -35,8 +35,6 @@ export interface GraphFiles {
 export interface GraphOptions extends ReadOptions {
   /** Name of a variant, e.g. "float16"; the float32 graphs when absent. */
   readonly variant?: string | undefined;
-  /** Index into the operation's members, for a class-split ensemble. */
-  readonly member?: number | undefined;
 }
 
 export interface Bundle {
@@ -46,7 +44,10 @@ export interface Bundle {
    * SHA-256 differ, BUNDLE_INVALID where the manifest does not list the path.
    */
   file(path: string, options?: ReadOptions): Promise<Bytes>;
-  /** One operation's graph and the weights beside it. Throws OPERATION_UNSUPPORTED, BUNDLE_INVALID. */
+  /**
+   * The graph that a Runner is asked for and the weights beside it: an operation, or member i of a class-split
+   * ensemble as "operation#i". Throws OPERATION_UNSUPPORTED, BUNDLE_INVALID.
+   */
   graph(operation: string, options?: GraphOptions): Promise<GraphFiles>;
   /** A table (.npy) as float64 numbers. */
   table(path: string, options?: ReadOptions): Promise<Float64Array>;
@@ -93,9 +94,10 @@ class CheckedBundle implements Bundle {
 
   async graph(name: string, options: GraphOptions = {}): Promise<GraphFiles> {
     const operation = findOperation(this.manifest, name);
-    const { variant, member } = options;
-    const file = member === undefined ? operation.file : operation.members[member]?.file;
-    if (file === undefined) throw wrong('member', `${name} has ${operation.members.length} members, not ${member}`);
+    const { variant } = options;
+    const member = name.split('#')[1];
+    const file = member === undefined ? operation.file : operation.members[Number(member)]?.file;
+    if (file === undefined) throw wrong('members', `${operation.name} has ${operation.members.length}, not ${name}`);
     const found = this.manifest.variants.find(candidate => candidate.name === variant);
     if (variant !== undefined && !found) throw wrong('variant', `the bundle has no variant ${variant}`);
     const folder = found ? `${found.folder}/` : '';

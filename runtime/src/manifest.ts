@@ -303,9 +303,9 @@ export function domainSize(domain: Domain | undefined): number {
   return domainShape(domain).reduce((product, length) => product * length, 1);
 }
 
-/** The operation, or OPERATION_UNSUPPORTED with the list of those that the model has. */
+/** The operation ("sample", or "sample#1" for a member of it), or OPERATION_UNSUPPORTED with those that there are. */
 export function findOperation(manifest: Manifest, name: string): Operation {
-  const found = manifest.operations.find(operation => operation.name === name);
+  const found = manifest.operations.find(operation => operation.name === name.split('#')[0]);
   if (found) return found;
   const others = manifest.operations.map(operation => operation.name).join(', ');
   throw new GenserveError('OPERATION_UNSUPPORTED', `${manifest.name} has no operation ${name}; it has ${others}`);

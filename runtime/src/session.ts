@@ -19,8 +19,15 @@ export interface Session {
  * sessions are all Runners, so that the verbs of `BundleGenerator` are written once.
  */
 export interface Runner {
+  /**
+   * `operation` is the name of one, or "name#i" for member i of a class-split ensemble: `Bundle.graph` knows both.
+   * The arrays of `feeds` belong to the run: they may be transferred.
+   */
   run(operation: string, feeds: Tensors, options?: RunOptions): Promise<Tensors>;
-  /** Most rows that one `run` of this operation should hold, so that a step stays near 250 ms. */
+  /**
+   * Most rows that one `run` of this operation should hold, so that a step stays near 250 ms. Below 1 it is the share
+   * of one picture, for resumable graphs whose pictures take longer (contract, section 4).
+   */
   rowsPerStep(operation: string): number;
   close(): Promise<void>;
 }

@@ -1,0 +1,235 @@
+// From what a caller gave to what a graph takes: checks every value, fills defaults, labels and noise, and cuts rows
+// into steps. Bad input never reaches onnxruntime.
+import type { Domain, Manifest, Operation, Port } from '@genserve/proto/manifest';
+import { invalid } from './errors.js';
+import { classCount } from './manifest.js';
+import { type Distribution, fillNoise, NoiseStream } from './noise.js';
+import { sizeOf, type Tensor, type Tensors } from './tensor.js';
+
+/** One row of a step. */
+export interface StepRow {
+  /** Row of the caller's tensors; those with one row serve all. */
+  readonly index: number;
+  /** Which noise: see contract, section 3. Scoring takes sample 0 for every row. */
+  readonly sample: number;
+  readonly draw: number;
+}
+
+/** Names the caller's field that feeds a port, for error messages; the port's own name when absent. */
+export type FieldOf = (port: Port) => string;
+
+/** Operations whose result is a score of their input: noise is that of sample 0 in every row. */
+export function isScoring(operation: string): boolean {
+  return /^(log_prob|background_log_prob|critic|classify|features)/.test(operation);
+}
+
+/** Operations that draw an absent label from the training frequencies; others feed the port's default, -1. */
+const DRAWS_LABEL = /^(sample|decode|complete)/;
+
+/** Noise that draws absent labels, and the one that binarises grey values. */
+const LABEL_NOISE = 'label';
+const BINARISE_NOISE = 'binarise';
+
+/**
+ * Checked inputs of one call of one operation. Tensors are by port name, [rows or 1, ...port.shape]; inputs that are
+ * absent are filled: noise from (seed, sample, draw), labels by training frequency, the rest from the port's default.
+ *
+ * Data of an image or video domain must lie in [0, 1] and are brought to its quantisation levels as the domain says:
+ * at two levels and binarisation `dynamic`, a Bernoulli draw of the grey value (uniform noise "binarise" of `seed`,
+ * sample 0, so that it depends on the row and the seed alone); `threshold` and `static`, 1 from 0.5 up; `none`, grey
+ * values are refused. With more levels, the nearest one. Values that lie at a level stay as they are.
+ *
+ * Throws INVALID_ARGUMENT naming the field.
+ */
+export class OperationInputs {
+  readonly #given: Readonly<Record<string, Tensor>>;
+  readonly #noises: ReadonlyMap<string, NoiseStream>;
+  readonly #labels: { readonly stream: NoiseStream; readonly frequencies: readonly number[] } | undefined;
+
+  constructor(
+    readonly manifest: Manifest,
+    readonly operation: Operation,
+    readonly rows: number,
+    given: Tensors,
+    readonly seed: number,
+    readonly fieldOf: FieldOf = port => port.name,
+  ) {
+    checkCount(rows, 'count');
+    const checked: Record<string, Tensor> = {};
+    for (const [name, tensor] of Object.entries(given)) {
+      const port = operation.inputs.find(input => input.name === name);
+      if (!port) throw invalid(name, `${operation.name} takes ${operation.inputs.map(input => input.name).join(', ')}`);
+      checked[name] = this.#check(port, tensor);
+    }
+    this.#given = checked;
+    const noises = new Map<string, NoiseStream>();
+    for (const port of operation.inputs) {
+      if (checked[port.name]) continue;
+      if (port.role === 'noise') {
+        const distribution = manifest.noises.find(({ name }) => name === port.name)?.distribution as Distribution; // closed list
+        noises.set(port.name, new NoiseStream(seed, port.name, distribution));
+      } else if (port.default === undefined && port.role !== 'state' && !(port.role === 'label' && this.#frequencies()))
+        throw invalid(fieldOf(port), `must be given: ${operation.name} has no default for it`);
+    }
+    this.#noises = noises;
+    const frequencies = this.#frequencies();
+    if (frequencies) this.#labels = { stream: new NoiseStream(seed, LABEL_NOISE, 'uniform'), frequencies };
+  }
+
+  /** Complete feeds for these rows, in arrays of their own. Batch ports are [rows.length, ...]. */
+  feeds(rows: readonly StepRow[]): Tensors {
+    return Object.fromEntries(this.operation.inputs.map(port => [port.name, this.#feed(port, rows)]));
+  }
+
+  #feed(port: Port, rows: readonly StepRow[]): Tensor {
+    const { dtype } = port;
+    const given = this.#given[port.name];
+    if (port.shape.length === 0) {
+      const values = given?.data ?? [port.default ?? 0];
+      return { dtype, shape: [], data: arrayOf(dtype, 1, values) } as Tensor; // dtype is of the closed list
+    }
+    const size = sizeOf(port.shape.slice(1));
+    const data = arrayOf(dtype, rows.length * size);
+    if (given) {
+      rows.forEach(({ index }, row) => {
+        const start = given.shape[0] === 1 ? 0 : index * size;
+        data.set(given.data.subarray(start, start + size), row * size);
+      });
+    } else if (port.role === 'noise')
+      this.#drawNoise(port, rows, size, data as Float32Array); // float32, by its role
+    else data.fill(port.default ?? (port.role === 'label' ? -1 : 0));
+    if (port.role === 'label') this.#drawLabels(rows, data);
+    return { dtype, shape: [rows.length, ...port.shape.slice(1)], data } as Tensor; // dtype is of the closed list
+  }
+
+  #drawNoise(port: Port, rows: readonly StepRow[], size: number, data: Float32Array): void {
+    const stream = this.#noises.get(port.name)!; // made for every noise that was not given
+    rows.forEach(({ sample, draw }, row) => {
+      const before = rows[row - 1];
+      if (before?.sample === sample && before.draw === draw) data.copyWithin(row * size, (row - 1) * size, row * size);
+      else stream.fill(data.subarray(row * size, (row + 1) * size), sample, draw);
+    });
+  }
+
+  #drawLabels(rows: readonly StepRow[], labels: Float32Array | Int32Array): void {
+    if (!this.#labels) return;
+    const { stream, frequencies } = this.#labels;
+    const total = frequencies.reduce((sum, share) => sum + share, 0);
+    const uniform = new Float32Array(1);
+    rows.forEach(({ sample }, row) => {
+      if (labels[row] !== -1) return;
+      stream.fill(uniform, sample);
+      let left = uniform[0]! * total;
+      let label = 0;
+      for (const share of frequencies.slice(0, -1)) {
+        left -= share;
+        if (left < 0) break;
+        label++;
+      }
+      labels[row] = label;
+    });
+  }
+
+  /** Training frequencies, where this operation draws absent labels from them. */
+  #frequencies(): readonly number[] | undefined {
+    const label = this.manifest.conditions.find(({ kind }) => kind === 'label');
+    return DRAWS_LABEL.test(this.operation.name) && label?.frequencies.length ? label.frequencies : undefined;
+  }
+
+  #check(port: Port, tensor: Tensor): Tensor {
+    const field = this.fieldOf(port);
+    const { dtype, shape, data } = tensor;
+    if (dtype !== port.dtype) throw invalid(field, `must be ${port.dtype}, was ${dtype}`);
+    const rest = port.shape.slice(1);
+    const batch = port.shape.length > 0;
+    const fits = [...(batch ? [this.rows, 1] : [''])].some(rows => [rows, ...rest].join() === shape.join());
+    if (!fits) {
+      const counts = this.rows === 1 ? '1' : `${this.rows} or 1`;
+      throw invalid(field, `must have shape [${batch ? [counts, ...rest] : ''}], was [${shape}]`);
+    }
+    if (data.length !== sizeOf(shape)) throw invalid(field, `holds ${data.length} numbers for shape [${shape}]`);
+    const [least, greatest] = rangeOf(port, this.manifest);
+    for (let i = 0; i < data.length; i++) {
+      const value = data[i]!;
+      // Written so that NaN fails as well.
+      if (!(value >= least && value <= greatest && Math.abs(value) !== Infinity))
+        throw invalid(field, `must be ${rangeText(least, greatest)}; element ${i} was ${value}`);
+    }
+    if (port.role === 'mask' && !data.every(value => value === 0 || value === 1))
+      throw invalid(field, 'must be 0 (unknown) or 1 (known) everywhere');
+    if ((port.role === 'temperature' || port.role === 'truncation') && data.includes(0))
+      throw invalid(field, 'must be greater than 0');
+    return port.role === 'data' && data instanceof Float32Array && !this.operation.name.startsWith('translate')
+      ? { dtype: 'float32', shape, data: quantise(data, this.manifest.domain, this.seed, field) }
+      : tensor;
+  }
+}
+
+/** Complete feeds of one call in a single step: row i has noise of sample `firstIndex + i`, or 0 where it scores. */
+export function buildFeeds(
+  manifest: Manifest,
+  operation: Operation,
+  rows: number,
+  given: Tensors,
+  options: { readonly seed: number; readonly firstIndex?: number; readonly draw?: number; readonly fieldOf?: FieldOf },
+): Tensors {
+  const { seed, firstIndex = 0, draw = 0, fieldOf } = options;
+  const scoring = isScoring(operation.name);
+  const inputs = new OperationInputs(manifest, operation, rows, given, seed, fieldOf);
+  return inputs.feeds(
+    Array.from({ length: rows }, (_, index) => ({ index, sample: scoring ? 0 : firstIndex + index, draw })),
+  );
+}
+
+/** A count of rows, draws or steps: an integer of at least `least`. */
+export function checkCount(count: number, field: string, least = 1): number {
+  if (!Number.isSafeInteger(count) || count < least)
+    throw invalid(field, `must be an integer of ${least} or more, was ${count}`);
+  return count;
+}
+
+/** What one value of a port may be. */
+function rangeOf({ role, dtype }: Port, manifest: Manifest): readonly [number, number] {
+  const { image, video, audio, text } = manifest.domain ?? {};
+  if (role === 'label') return [-1, classCount(manifest) - 1];
+  if (role === 'strength' || role === 'mask') return [0, 1];
+  if (role === 'data' || role === 'style') {
+    if (image || video) return [0, 1];
+    if (audio) return [-1, 1];
+    if (text) return [0, text.vocabulary.length - 1];
+  }
+  if (dtype === 'int32' || role === 'temperature' || role === 'truncation') return [0, Infinity];
+  return [-Infinity, Infinity];
+}
+
+function rangeText(least: number, greatest: number): string {
+  if (greatest < Infinity) return `from ${least} to ${greatest}`;
+  return least > -Infinity ? `${least} or more, and finite` : 'finite';
+}
+
+function arrayOf(dtype: string, length: number, values: ArrayLike<number> = []): Tensor['data'] {
+  const array = dtype === 'int32' ? new Int32Array(length) : new Float32Array(length);
+  array.set(values);
+  return array;
+}
+
+/** Values in [0, 1] brought to the domain's levels; see `OperationInputs`. */
+export function quantise(
+  data: Float32Array<ArrayBuffer>,
+  domain: Domain | undefined,
+  seed: number,
+  field = 'data',
+): Float32Array<ArrayBuffer> {
+  const { image, video } = domain ?? {};
+  const levels = (image ?? video)?.levels ?? 0;
+  if (levels > 2) return data.map(value => Math.round(value * (levels - 1)) / (levels - 1));
+  if (levels !== 2 || data.every(value => value === 0 || value === 1)) return data;
+  const binarisation = image?.binarisation || 'none';
+  if (binarisation === 'none')
+    throw invalid(field, 'must be 0 or 1 everywhere: the domain has two levels and states no binarisation');
+  if (binarisation !== 'dynamic') return data.map(value => (value >= 0.5 ? 1 : 0));
+  const { height, width, channels } = image!; // binarisation is a field of images
+  const shape = [height, width, channels];
+  const thresholds = fillNoise({ seed, name: BINARISE_NOISE, distribution: 'uniform', shape });
+  return data.map((value, i) => (thresholds[i % thresholds.length]! < value ? 1 : 0));
+}

@@ -1,0 +1,125 @@
+// One step of an operation. Most are one run of one graph; a class-split ensemble runs a graph per member, and a
+// resumable autoregressive graph may run in slices of image rows (contract, sections 2 and 4).
+import type { Operation } from '@genserve/proto/manifest';
+import { throwIfAborted } from './cancel.js';
+import { GenserveError, invalid } from './errors.js';
+import { inputsOf } from './manifest.js';
+import type { Runner } from './session.js';
+import { int32, sizeOf, type Tensor, type Tensors } from './tensor.js';
+
+/** The count ports of a resumable graph, int32 scalars whose defaults give the whole image in one run. */
+const FIRST_ROW = 'first_row';
+const ROW_COUNT = 'row_count';
+
+/** Outputs by port name for complete feeds of `rows` rows. */
+export async function runStep(
+  runner: Runner,
+  operation: Operation,
+  feeds: Tensors,
+  rows: number,
+  signal: AbortSignal | undefined,
+): Promise<Tensors> {
+  const run = async (name: string, inputs: Tensors) => {
+    throwIfAborted(signal);
+    const outputs = await runner.run(name, inputs, { signal });
+    for (const port of operation.outputs)
+      if (!outputs[port.name])
+        throw new GenserveError('INTERNAL', `the graph of ${operation.name} gave no output ${port.name}`);
+    return outputs;
+  };
+  if (operation.members.length > 0) return await runMembers(run, operation, feeds, rows);
+  const share = runner.rowsPerStep(operation.name);
+  const resumable = operation.inputs.some(port => port.role === 'count' && port.name === ROW_COUNT);
+  return resumable && share < 1 ? await runSlices(run, operation, feeds, share) : await run(operation.name, feeds);
+}
+
+type Run = (name: string, feeds: Tensors) => Promise<Tensors>;
+
+/** Each row by the member that serves its label; answers come back in the order of the rows. */
+async function runMembers(run: Run, operation: Operation, feeds: Tensors, rows: number): Promise<Tensors> {
+  const label = inputsOf(operation, 'label')[0];
+  const labels = label ? feeds[label.name]!.data : [];
+  const rowsOf = operation.members.map(() => [] as number[]);
+  for (let row = 0; row < rows; row++) {
+    const member = operation.members.findIndex(candidate => candidate.labels.includes(labels[row] ?? -1));
+    if (member < 0) throw invalid('label', `no member of ${operation.name} serves label ${labels[row]}`);
+    rowsOf[member]!.push(row);
+  }
+  const results: Record<string, Tensor> = {};
+  for (const [member, chosen] of rowsOf.entries()) {
+    if (chosen.length === 0) continue;
+    const part = await run(`${operation.name}#${member}`, pick(operation, feeds, chosen));
+    for (const { name } of operation.outputs) {
+      const { dtype, shape, data } = part[name]!;
+      const size = sizeOf(shape.slice(1));
+      results[name] ??= { dtype, shape: [rows, ...shape.slice(1)], data: emptyLike(data, rows * size) };
+      const target = results[name].data;
+      chosen.forEach((row, i) => {
+        target.set(data.subarray(i * size, (i + 1) * size), row * size);
+      });
+    }
+  }
+  return results;
+}
+
+/** These rows of every batch port. */
+function pick(operation: Operation, feeds: Tensors, rows: readonly number[]): Tensors {
+  return Object.fromEntries(
+    operation.inputs.map(port => {
+      const { dtype, shape, data } = feeds[port.name]!;
+      if (port.shape.length === 0) return [port.name, copy(feeds[port.name]!)];
+      const size = sizeOf(shape.slice(1));
+      const chosen = emptyLike(data, rows.length * size);
+      rows.forEach((row, i) => {
+        chosen.set(data.subarray(row * size, (row + 1) * size), i * size);
+      });
+      return [port.name, { dtype, shape: [rows.length, ...shape.slice(1)], data: chosen }];
+    }),
+  );
+}
+
+/**
+ * Runs `share` of the image's rows at a time, handing each slice's caches (role state, outputs in the order of the
+ * inputs) to the next. Data outputs are [batch, height, ...] with the slice's rows in place, or those rows alone.
+ */
+async function runSlices(run: Run, operation: Operation, feeds: Tensors, share: number): Promise<Tensors> {
+  const stateInputs = inputsOf(operation, 'state');
+  const stateOutputs = operation.outputs.filter(port => port.role === 'state');
+  const pictures = operation.outputs.filter(port => port.role === 'data');
+  const height = pictures[0]?.shape[1] ?? 1;
+  const slice = Math.max(1, Math.floor(height * share));
+  const results: Record<string, Tensor> = {};
+  let states: Tensors = {};
+  for (let first = 0; first < height; first += slice) {
+    const count = Math.min(slice, height - first);
+    const given = Object.entries({
+      ...feeds,
+      ...states,
+      [FIRST_ROW]: int32([], [first]),
+      [ROW_COUNT]: int32([], [count]),
+    });
+    // Copies, as a runner may transfer what it is given.
+    const outputs = await run(operation.name, Object.fromEntries(given.map(([name, tensor]) => [name, copy(tensor)])));
+    states = Object.fromEntries(stateInputs.map(({ name }, i) => [name, outputs[stateOutputs[i]!.name]!]));
+    for (const { name } of pictures) {
+      const { dtype, shape, data } = outputs[name]!;
+      const [batch = 0, rows = 0, ...rest] = shape;
+      const size = sizeOf(rest);
+      results[name] ??= { dtype, shape: [batch, height, ...rest], data: emptyLike(data, batch * height * size) };
+      for (let item = 0; item < batch; item++) {
+        const start = (item * rows + (rows === height ? first : 0)) * size;
+        results[name].data.set(data.subarray(start, start + count * size), (item * height + first) * size);
+      }
+    }
+    if (first + slice >= height) return { ...outputs, ...results };
+  }
+  return results;
+}
+
+function emptyLike(data: Tensor['data'], length: number): Tensor['data'] {
+  return data instanceof Int32Array ? new Int32Array(length) : new Float32Array(length);
+}
+
+function copy(tensor: Tensor): Tensor {
+  return { ...tensor, data: tensor.data.slice() };
+}
