@@ -1,0 +1,87 @@
+// Runs programs as ONNX graphs on onnxruntime.
+import { availableParallelism } from 'node:os';
+import { GenserveError, type Tensors } from '@genserve/runtime';
+import * as ort from 'onnxruntime-node';
+import { compareRecordings } from '../graph/batch.js';
+import { optimise } from '../graph/optimise.js';
+import { writeModel } from '../graph/write.js';
+import { NEXT_PREFIX, STATE_PREFIX, trace } from '../trace/trace.js';
+import { checkFeeds } from './bind.js';
+import type { Engine, Executable } from './engine.js';
+import type { Program, State } from './program.js';
+import { fromOrt, toOrt } from './session.js';
+
+export interface CompiledOptions {
+  /** Threads within an operator; all cores when absent. A run is bit-identical only at an equal number. */
+  readonly threads?: number | undefined;
+  /** Prefix of a profile that onnxruntime writes, for the benchmarks. */
+  readonly profile?: string | undefined;
+}
+
+/** The default engine: a program is recorded once, as one graph. */
+export function compiledEngine(options: CompiledOptions = {}): Engine {
+  const threads = options.threads ?? availableParallelism();
+  return {
+    description: `compiled/cpu (${threads} thread${threads === 1 ? '' : 's'})`,
+    async compile(program, batch) {
+      const graph = trace(program, batch);
+      // a frozen random number shows only in a second recording
+      compareRecordings({ graph, batch }, { graph: trace(program, batch), batch });
+      const session = await ort.InferenceSession.create(writeModel(optimise(graph)), {
+        executionProviders: ['cpu'],
+        intraOpNumThreads: threads,
+        interOpNumThreads: 1,
+        executionMode: 'sequential',
+        graphOptimizationLevel: 'all',
+        // workers that wait by spinning start the next operator sooner; a step is a thousand small operators
+        extra: { session: { intra_op: { allow_spinning: '1' } } },
+        ...(options.profile !== undefined && { enableProfiling: true, profileFilePrefix: options.profile }),
+      });
+      return new CompiledExecutable(program, batch, session);
+    },
+  };
+}
+
+class CompiledExecutable implements Executable {
+  readonly #program: Program;
+  readonly #batch: number;
+  readonly #session: ort.InferenceSession;
+
+  constructor(program: Program, batch: number, session: ort.InferenceSession) {
+    this.#program = program;
+    this.#batch = batch;
+    this.#session = session;
+  }
+
+  async run(feeds: Tensors, state: State): Promise<Tensors> {
+    const program = this.#program;
+    checkFeeds(program, this.#batch, feeds);
+    const wanted = new Set(this.#session.inputNames);
+    const all: Record<string, ort.Tensor> = {};
+    for (const [name, feed] of Object.entries(feeds)) if (wanted.has(name)) all[name] = toOrt(feed);
+    for (const { name, shape } of program.state) {
+      if (!wanted.has(`${STATE_PREFIX}${name}`)) continue;
+      const values = state.get(name);
+      if (!values)
+        throw new GenserveError(
+          'INTERNAL',
+          `program '${program.name}' needs variable '${name}', which its state does not hold`,
+        );
+      all[`${STATE_PREFIX}${name}`] = new ort.Tensor('float32', values, shape);
+    }
+    const results = await this.#session.run(all);
+    const outputs: Record<string, Tensors[string]> = {};
+    for (const [name, result] of Object.entries(results)) {
+      const tensor = fromOrt(name, result);
+      if (!name.startsWith(NEXT_PREFIX)) outputs[name] = tensor;
+      // variables are float32
+      else state.set(name.slice(NEXT_PREFIX.length), tensor.data as Float32Array);
+    }
+    return outputs;
+  }
+
+  async close(): Promise<void> {
+    this.#session.endProfiling();
+    await this.#session.release();
+  }
+}

@@ -1,0 +1,136 @@
+// Grows a graph node by node. Whatever is emitted is simplified, folded and shared at once, so that every pass that
+// re-emits a graph through a builder leaves it clean.
+import { evaluate } from './evaluate.js';
+import { infer } from './infer.js';
+import { simplify } from './simplify.js';
+import type { Attributes, Elements, ElementType, Graph, Node, Value } from './types.js';
+import { size } from './types.js';
+
+type Inputs = readonly (Value | undefined)[];
+
+let lastId = 0;
+
+const DOMAINS: Readonly<Record<string, Node['domain']>> = { FusedMatMul: 'com.microsoft' };
+
+export class GraphBuilder {
+  readonly inputs: Value[] = [];
+  readonly nodes: Node[] = [];
+  /** Module path given to new nodes. */
+  path = '';
+  readonly #shared = new Map<string, readonly Value[]>();
+  readonly #constants = new Map<string, Value>();
+  readonly #parent: GraphBuilder | undefined;
+
+  /** A builder for the body of a node of `parent` reuses what the parent holds. */
+  constructor(parent?: GraphBuilder) {
+    this.#parent = parent;
+  }
+
+  input(name: string, type: ElementType, shape: readonly number[]): Value {
+    const value: Value = { id: ++lastId, type, shape, name };
+    this.inputs.push(value);
+    return value;
+  }
+
+  /** `name` marks a model parameter; unnamed constants of equal content are one. */
+  constant(data: Elements, type: ElementType, shape: readonly number[], name?: string): Value {
+    if (name !== undefined || data.length > 64) return { id: ++lastId, type, shape, data, name };
+    const key = `${type}[${shape}]${literals(data)}`;
+    const known = this.#findConstant(key);
+    if (known) return known;
+    const value: Value = { id: ++lastId, type, shape, data };
+    this.#constants.set(key, value);
+    return value;
+  }
+
+  scalar(number: number, type: ElementType = 'float32'): Value {
+    return this.constant(elements(type, [number]), type, []);
+  }
+
+  /** Emits a node of one output, or returns an existing or simpler value that equals it. */
+  emit(operator: string, inputs: Inputs, attributes: Attributes = {}): Value {
+    const simple = simplify(this, operator, inputs, attributes);
+    if (simple) return simple;
+    const folded = evaluate(this, operator, inputs, attributes);
+    if (folded) return folded;
+    // every operator has at least one output
+    return this.emitMany(operator, inputs, attributes)[0]!;
+  }
+
+  /** Emits a node of any number of outputs as it stands; equal nodes are one. */
+  emitMany(operator: string, inputs: Inputs, attributes: Attributes = {}): readonly Value[] {
+    const key = operator === 'Loop' ? undefined : describe(operator, inputs, attributes);
+    const known = key === undefined ? undefined : this.#find(key);
+    if (known) return known;
+    const outputs: Value[] = [];
+    const node: Node = { operator, domain: DOMAINS[operator] ?? '', inputs, attributes, outputs, path: this.path };
+    for (const { type, shape } of infer(operator, inputs, attributes)) {
+      outputs.push({ id: ++lastId, type, shape, node });
+    }
+    this.nodes.push(node);
+    if (key !== undefined) this.#shared.set(key, outputs);
+    return outputs;
+  }
+
+  graph(name: string, outputs: Graph['outputs']): Graph {
+    return { name, inputs: this.inputs, outputs, nodes: this.nodes };
+  }
+
+  // Shorthands for the operators that passes and mappings use most.
+  reshape(value: Value, shape: readonly number[]): Value {
+    return this.emit('Reshape', [value], { shape });
+  }
+  transpose(value: Value, perm: readonly number[]): Value {
+    return this.emit('Transpose', [value], { perm });
+  }
+  expand(value: Value, shape: readonly number[]): Value {
+    return this.emit('Expand', [value], { shape });
+  }
+  /** One axis from `start` to `end` (exclusive). */
+  slice(value: Value, axis: number, start: number, end: number, step = 1): Value {
+    return this.emit('Slice', [value], { starts: [start], ends: [end], axes: [axis], steps: [step] });
+  }
+  /** A tensor that holds `number` everywhere. */
+  filled(number: number, type: ElementType, shape: readonly number[]): Value {
+    return shape.length === 0 ? this.scalar(number, type) : this.expand(this.scalar(number, type), shape);
+  }
+
+  #find(key: string): readonly Value[] | undefined {
+    return this.#shared.get(key) ?? (this.#parent ? this.#parent.#find(key) : undefined);
+  }
+  #findConstant(key: string): Value | undefined {
+    return this.#constants.get(key) ?? (this.#parent ? this.#parent.#findConstant(key) : undefined);
+  }
+}
+
+function describe(operator: string, inputs: Inputs, attributes: Attributes): string {
+  return `${operator}(${inputs.map(value => value?.id ?? '').join()})${JSON.stringify(attributes)}`;
+}
+
+/** Tells -0 from 0. */
+function literals(data: Elements): string {
+  const texts: string[] = [];
+  for (const each of data) texts.push(Object.is(each, -0) ? '-0' : String(each));
+  return texts.join();
+}
+
+/** Numbers as the array type of `type`. */
+export function elements(type: ElementType, numbers: ArrayLike<number>): Elements {
+  switch (type) {
+    case 'float32':
+      return Float32Array.from(numbers);
+    case 'int32':
+      return Int32Array.from(numbers);
+    case 'int64':
+      return BigInt64Array.from(Array.from(numbers, BigInt));
+    case 'bool':
+      return Uint8Array.from(numbers, each => (each === 0 ? 0 : 1));
+  }
+}
+
+/** The number that a constant or an expanded constant holds everywhere, if it is one. */
+export function uniformNumber(value: Value | undefined): number | undefined {
+  if (value?.node?.operator === 'Expand') return uniformNumber(value.node.inputs[0]);
+  if (!value?.data || size(value.shape) !== 1) return undefined;
+  return Number(value.data[0]);
+}
