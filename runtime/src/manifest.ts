@@ -11,7 +11,7 @@ import type {
   Port,
   Score,
 } from '@genserve/proto/manifest';
-import { flag, integer, list, number, object, oneOf, optional, record, text, wrong } from './check.js';
+import { type Check, flag, integer, list, number, object, oneOf, optional, record, text, wrong } from './check.js';
 import { GenserveError } from './errors.js';
 
 export type {
@@ -56,6 +56,10 @@ const path = text(
 const count = integer(0);
 const positive = integer(1);
 const shape = list(positive);
+const channels: Check<number> = (value, field) => {
+  if (value !== 1 && value !== 3) throw wrong(field, `must be 1 (grey) or 3 (red, green, blue), was ${value}`);
+  return value;
+};
 
 /** Dimension 0 may be 0: the batch. */
 const portShape = (value: unknown, field: string) => list(integer(0))(value, field);
@@ -63,7 +67,7 @@ const portShape = (value: unknown, field: string) => list(integer(0))(value, fie
 const image = object({
   height: positive,
   width: positive,
-  channels: integer(1, 4),
+  channels,
   levels: count,
   binarisation: text(/^(none|dynamic|threshold|static)?$/, 'none, dynamic, threshold or static'),
   polarity: text(/^((light-on-dark)|(dark-on-light))?$/, 'light-on-dark or dark-on-light'),
@@ -97,9 +101,7 @@ const manifest = object<Manifest>({
     vector: optional(
       object({ names: list(text()), mean: list(number), deviation: list(number), labels: list(text()) }),
     ),
-    video: optional(
-      object({ frames: positive, height: positive, width: positive, channels: integer(1, 4), levels: count }),
-    ),
+    video: optional(object({ frames: positive, height: positive, width: positive, channels, levels: count })),
   }),
   conditions: list(
     object<Condition>({
