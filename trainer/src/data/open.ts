@@ -1,6 +1,8 @@
 // Opens data by name or by path, and lists what there is.
 import { stat } from 'node:fs/promises';
 import { GenserveError, invalid } from '@genserve/runtime';
+import { nearest } from '../nearest.js';
+import { parseSettings } from '../parse-settings.js';
 import type { Dataset } from './dataset.js';
 import { type DataOptionsInput, dataOptions } from './options.js';
 import type { FormatSource, NamedSource } from './source.js';
@@ -24,18 +26,19 @@ const formats: readonly FormatSource[] = [idxFolder, cifar, numpy, vectorsCsv, u
  * Throws INVALID_ARGUMENT (field `data`) where nothing fits, ASSET_UNREACHABLE where a package is missing.
  */
 export async function openDataset(spec: string, options: DataOptionsInput = {}): Promise<Dataset> {
-  const parsed = dataOptions.safeParse(options);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    throw invalid(['data', ...issue.path].join('.'), issue.message);
-  }
+  const parsed = parseSettings(dataOptions, options, 'data', 'INVALID_ARGUMENT');
   const source = named.find(({ name }) => name === spec);
-  if (source) return source.open(parsed.data);
+  if (source) return source.open(parsed);
   if (!(await exists(spec))) {
-    const names = named.map(({ name }) => name).join(', ');
-    throw invalid('data', `"${spec}" is neither a data set (${names}) nor an existing file or folder`);
+    const names = named.map(({ name }) => name);
+    const meant = nearest(spec, names);
+    const hint = meant ? `; did you mean "${meant}"?` : '';
+    throw invalid(
+      'data',
+      `"${spec}" is neither a data set (${names.join(', ')}) nor an existing file or folder${hint}`,
+    );
   }
-  for (const format of formats) if (await format.accepts(spec)) return format.open(spec, parsed.data);
+  for (const format of formats) if (await format.accepts(spec)) return format.open(spec, parsed);
   const known = formats.map(({ description }) => description).join('; ');
   throw new GenserveError('UNSUPPORTED_MEDIA_TYPE', `data: nothing in ${spec} is known; taken are: ${known}`, {
     field: 'data',
