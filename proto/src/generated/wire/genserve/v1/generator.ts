@@ -152,7 +152,6 @@ export interface SampleRequest {
   version: number;
   /** 1 when 0 or absent. */
   count: number;
-  /** 0 <= seed < 2^53; drawn by the server and returned when absent. */
   seed?: number | undefined;
   firstIndex: number;
   temperature?: number | undefined;
@@ -272,7 +271,6 @@ export interface ScoreAnomalyRequest {
     | undefined;
   /** Names of scores; the recommended one when empty. */
   scores: string[];
-  /** Accepted rate of false alarms; 0.05 when absent. */
   alpha?:
     | number
     | undefined;
@@ -303,7 +301,6 @@ export interface AnomalyScore {
   name: string;
   /** Higher = more anomalous. */
   value: number;
-  /** Share of normal data at least this anomalous: (1 + #{s_i >= s}) / (n + 1). */
   pValue?:
     | number
     | undefined;

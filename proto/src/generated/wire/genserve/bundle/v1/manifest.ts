@@ -146,11 +146,7 @@ export interface Port {
    * count, state, log_prob, map, logits, score, features
    */
   role: string;
-  /** The latent level that a noise or latent port belongs to, from 1 (nearest to the data). */
-  level?:
-    | number
-    | undefined;
-  /** Value of an absent input, the same for every element. Inputs without one are required. */
+  level?: number | undefined;
   default?: number | undefined;
 }
 
