@@ -5,6 +5,7 @@ export * from './errors.js';
 export * from './estimators.js';
 export * from './frames.js';
 export type * from './generator.js';
+export * from './golden.js';
 export * from './images.js';
 export * from './manifest.js';
 export * from './model.js';
