@@ -1,0 +1,66 @@
+// The executor: a process that holds onnxruntime sessions and runs them for the front, one request at a time.
+// A run blocks this process's event loop, cannot be stopped, and may abort: that is why it is a process of its own.
+// Started with its socket as file descriptor 3 and the number of threads as its argument; ends when the socket closes.
+import { Socket } from 'node:net';
+import {
+  encodeFrame,
+  type ExecutorRequest,
+  executorHost,
+  FrameReader,
+  GenserveError,
+  type Session,
+  type Tensor,
+  type Tensors,
+} from '@genserve/runtime';
+import * as onnxruntime from 'onnxruntime-node';
+import { type Load, replyMessage, toGraphFiles } from './messages.js';
+
+const socketDescriptor = 3;
+const threads = Number(process.argv[2] ?? 1);
+
+async function openSession(load: Load): Promise<Session> {
+  const { model, externalData } = toGraphFiles(load);
+  const session = await onnxruntime.InferenceSession.create(model, {
+    externalData: [...externalData],
+    executionProviders: ['cpu'],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: 3,
+    // Threads that spin between runs would take the cores from the front and from other executors.
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
+  });
+  return { run: feeds => run(session, feeds), close: () => session.release() };
+}
+
+async function run(session: onnxruntime.InferenceSession, feeds: Tensors): Promise<Tensors> {
+  const given: Record<string, onnxruntime.Tensor> = {};
+  for (const [name, { dtype, data, shape }] of Object.entries(feeds)) {
+    given[name] = new onnxruntime.Tensor(dtype, data, shape);
+  }
+  const results = await session.run(given);
+  return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, fromOnnxruntime(name, value)]));
+}
+
+function fromOnnxruntime(name: string, { data, dims: shape, type }: onnxruntime.Tensor): Tensor {
+  // onnxruntime-node answers in plain ArrayBuffers; its typings leave that open.
+  if (data instanceof Float32Array) return { dtype: 'float32', shape, data: data as Float32Array<ArrayBuffer> };
+  if (data instanceof Int32Array) return { dtype: 'int32', shape, data: data as Int32Array<ArrayBuffer> };
+  throw new GenserveError('INTERNAL', `the output ${name} is ${type}; bundles give float32 and int32 only`);
+}
+
+const socket = new Socket({ fd: socketDescriptor, readable: true, writable: true });
+const frames = new FrameReader();
+const answer = executorHost(openSession);
+socket.on('data', (chunk: Buffer) => {
+  for (const message of frames.push(chunk)) {
+    // The front is the other half of this program: its frames have this type.
+    void answer(message as ExecutorRequest<Load>).then(reply => socket.write(encodeFrame(replyMessage(reply))));
+  }
+});
+socket.on('error', () => process.exit(1));
+socket.on('close', () => process.exit(0));
+// Ctrl-C reaches the whole process group: the front decides when its executors end.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => {});

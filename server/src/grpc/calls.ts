@@ -1,0 +1,143 @@
+// Verbs as gRPC handlers: deadline and cancellation become the signal, thrown errors become status.
+import { GenserveError } from '@genserve/runtime';
+import {
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+  Metadata,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+} from '@grpc/grpc-js';
+import { requestIdOf } from '../request-id.js';
+import type { Services, Verb } from '../verbs/verb.js';
+import { statusOf } from './status.js';
+
+const longestTimerMs = 2 ** 31 - 1;
+
+/** What a call carries besides its message. */
+export interface CallScope {
+  readonly requestId: string;
+  readonly signal: AbortSignal;
+  /** Ends the deadline's timer. */
+  close(): void;
+}
+
+export type AnyCall<Request, Response> = ServerUnaryCall<Request, Response> | ServerWritableStream<Request, Response>;
+
+export function openScope<Request, Response>(call: AnyCall<Request, Response>): CallScope {
+  const controller = new AbortController();
+  const end = (reason: 'CANCELLED' | 'DEADLINE_EXCEEDED', message: string) =>
+    controller.abort(new GenserveError(reason, message));
+  call.on('cancelled', () => end('CANCELLED', 'the caller cancelled the call'));
+  const deadline = Number(call.getDeadline());
+  const timer = Number.isFinite(deadline)
+    ? setTimeout(
+        () => end('DEADLINE_EXCEEDED', 'the deadline of the call passed'),
+        Math.min(longestTimerMs, Math.max(0, deadline - Date.now())),
+      )
+    : undefined;
+  const requestId = requestIdOf(call.metadata.get('x-request-id')[0]);
+  const metadata = new Metadata();
+  metadata.set('x-request-id', requestId);
+  call.sendMetadata(metadata);
+  return { requestId, signal: controller.signal, close: () => clearTimeout(timer) };
+}
+
+/** The message, or the error that its bytes were (see `decodingSafely`). */
+export function messageOf<Request, Response>(call: AnyCall<Request, Response>): Request {
+  const message: unknown = call.request;
+  if (message instanceof GenserveError) throw message;
+  return call.request;
+}
+
+export function unary<Request, Response>(
+  answer: (request: Request, scope: CallScope) => Promise<Response>,
+): handleUnaryCall<Request, Response> {
+  return (call, callback) => {
+    const scope = openScope(call);
+    Promise.resolve()
+      .then(() => answer(messageOf(call), scope))
+      .then(
+        response => callback(null, response),
+        error => callback(statusOf(error, scope.requestId)),
+      )
+      .finally(() => scope.close());
+  };
+}
+
+export function unaryVerb<Request, Response>(
+  verb: Verb<Request, Response>,
+  services: Services,
+): handleUnaryCall<Request, Response> {
+  return unary(async (request, { signal }) => {
+    for await (const response of verb.answer(request, { services, signal })) return response;
+    throw new GenserveError('INTERNAL', `${verb.name} gave no answer`);
+  });
+}
+
+export function streamingVerb<Request, Response>(
+  verb: Verb<Request, Response>,
+  services: Services,
+): handleServerStreamingCall<Request, Response> {
+  return call => {
+    const scope = openScope(call);
+    void stream(call, scope, () => verb.answer(messageOf(call), { services, signal: scope.signal })).finally(() =>
+      scope.close(),
+    );
+  };
+}
+
+/** Sends parts as fast as the caller takes them. */
+async function stream<Request, Response>(
+  call: ServerWritableStream<Request, Response>,
+  { signal, requestId }: CallScope,
+  parts: () => AsyncIterable<Response>,
+): Promise<void> {
+  try {
+    for await (const part of parts()) {
+      if (!call.write(part)) await drained(call, signal);
+    }
+    call.end();
+  } catch (error) {
+    call.emit('error', statusOf(error, requestId));
+  }
+}
+
+function drained(call: ServerWritableStream<unknown, unknown>, signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    const done = (): void => {
+      call.off('drain', done);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    call.on('drain', done);
+    signal.addEventListener('abort', done, { once: true });
+    if (signal.aborted) done();
+  });
+}
+
+/**
+ * The same service, except that bytes which are no message, or too many, reach the handler as our error instead of
+ * ending the call as INTERNAL. `messageOf` throws it.
+ */
+export function decodingSafely<Service extends Record<string, { requestDeserialize(bytes: Buffer): unknown }>>(
+  service: Service,
+  maxBytes: number,
+): Service {
+  const safe = Object.entries(service).map(([name, method]) => {
+    const requestDeserialize = (bytes: Buffer): unknown => {
+      if (bytes.length > maxBytes) {
+        const message = `the message has ${bytes.length} bytes; this server takes ${maxBytes}`;
+        return new GenserveError('PAYLOAD_TOO_LARGE', message, { field: 'body' });
+      }
+      try {
+        return method.requestDeserialize(bytes);
+      } catch (cause) {
+        const why = cause instanceof Error ? cause.message : 'not decodable';
+        return new GenserveError('INVALID_ARGUMENT', `the message cannot be decoded: ${why}`, { field: 'body', cause });
+      }
+    };
+    return [name, { ...method, requestDeserialize }];
+  });
+  // The same keys and methods; only the result of decoding has become wider.
+  return Object.fromEntries(safe) as Service;
+}

@@ -1,0 +1,51 @@
+// Our errors as HTTP: status and {error: {reason, message, field, requestId}}; nothing of the machine leaks out.
+import { type ErrorJson, GenserveError, REASONS } from '@genserve/runtime';
+import type { ErrorRequestHandler, Response } from 'express';
+import { publicError } from '../errors.js';
+
+export interface ErrorBody {
+  readonly error: ErrorJson;
+}
+
+/** Express's own failures (a malformed path, a body that ends early) are the caller's: they bear a 4xx status. */
+export function toGenserveError(thrown: unknown): GenserveError {
+  const status = statusOf(thrown);
+  const message = thrown instanceof Error ? thrown.message : 'the request is not valid';
+  if (status === 413) return new GenserveError('PAYLOAD_TOO_LARGE', message, { field: 'body', cause: thrown });
+  if (status === 415) return new GenserveError('UNSUPPORTED_MEDIA_TYPE', message, { cause: thrown });
+  if (status !== undefined && status >= 400 && status < 500) {
+    return new GenserveError('INVALID_ARGUMENT', message, { cause: thrown });
+  }
+  return publicError(thrown);
+}
+
+function statusOf(thrown: unknown): number | undefined {
+  if (thrown instanceof GenserveError) return undefined;
+  if (typeof thrown !== 'object' || thrown === null || !('status' in thrown)) return undefined;
+  return typeof thrown.status === 'number' ? thrown.status : undefined;
+}
+
+export function errorBody(error: GenserveError, requestId: string): ErrorBody {
+  return { error: { ...error.toJSON(), requestId } };
+}
+
+/** Sets the status and Retry-After (whole seconds, rounded up). */
+export function setErrorStatus(response: Response, error: GenserveError): void {
+  response.status(REASONS[error.reason].http);
+  if (error.retryAfterMs !== undefined) response.set('Retry-After', String(Math.ceil(error.retryAfterMs / 1000)));
+}
+
+/** The last handler of the application. An answer that has already begun can only be cut off. */
+export function errorHandler(report: (error: GenserveError, requestId: string) => void): ErrorRequestHandler {
+  return (thrown, _request, response, _next) => {
+    const error = toGenserveError(thrown);
+    const requestId: string = response.locals.requestId ?? '';
+    if (error.reason === 'INTERNAL') report(error, requestId);
+    if (response.headersSent || response.destroyed) {
+      response.destroy();
+      return;
+    }
+    setErrorStatus(response, error);
+    response.json(errorBody(error, requestId));
+  };
+}

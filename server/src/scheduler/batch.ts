@@ -1,0 +1,84 @@
+// Rows of several requests in one run: which may go together, how they are joined, and how the answers are parted.
+import { GenserveError, type Operation, type Port, type Tensor, type Tensors } from '@genserve/runtime';
+
+/** Dimension 0 is the batch where the manifest writes 0. */
+export function isBatchPort(port: Port): boolean {
+  return port.shape[0] === 0;
+}
+
+/** Rows that `feeds` carry in the operation's batch ports; 1 for an operation without any. */
+export function rowsOf(operation: Operation, feeds: Tensors): number {
+  const port = operation.inputs.find(isBatchPort);
+  return port === undefined ? 1 : (feeds[port.name]?.shape[0] ?? 0);
+}
+
+export function bytesOf(feeds: Tensors): number {
+  return Object.values(feeds).reduce((sum, tensor) => sum + tensor.data.byteLength, 0);
+}
+
+/**
+ * Requests with equal keys may share a run: their batch ports agree in every dimension but the first, and what is not
+ * per row (counts, scalars) is the same to the bit.
+ */
+export function companionKey(operation: Operation, feeds: Tensors): string {
+  return operation.inputs
+    .map(port => {
+      const tensor = feeds[port.name];
+      if (tensor === undefined) return `${port.name}:absent`;
+      if (isBatchPort(port)) return `${port.name}:${tensor.shape.slice(1).join('x')}`;
+      return `${port.name}=${tensor.shape.join('x')}:${Buffer.from(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength).toString('base64')}`;
+    })
+    .join(';');
+}
+
+/** One set of feeds with the rows of all members in order. All have the same companion key. */
+export function joinRows(operation: Operation, members: readonly Tensors[]): Tensors {
+  const [first] = members;
+  if (first === undefined || members.length === 1) return first ?? {};
+  const joined: Record<string, Tensor> = { ...first };
+  for (const port of operation.inputs.filter(isBatchPort)) {
+    joined[port.name] = concatenate(members.map(member => tensorOf(member, port.name)));
+  }
+  return joined;
+}
+
+/** Rows [start, start + count) of every batch output; other outputs are shared. */
+export function takeRows(operation: Operation, outputs: Tensors, start: number, count: number, total: number): Tensors {
+  if (start === 0 && count === total) return outputs;
+  const taken: Record<string, Tensor> = { ...outputs };
+  for (const port of operation.outputs.filter(isBatchPort)) {
+    const tensor = tensorOf(outputs, port.name);
+    if (tensor.shape[0] !== total) {
+      throw new GenserveError(
+        'INTERNAL',
+        `${operation.name} gave ${tensor.shape[0]} rows of ${port.name} for ${total} rows of input`,
+      );
+    }
+    const rowLength = tensor.data.length / total;
+    const data = tensor.data.slice(start * rowLength, (start + count) * rowLength);
+    taken[port.name] = { dtype: tensor.dtype, shape: [count, ...tensor.shape.slice(1)], data };
+  }
+  return taken;
+}
+
+/** Along dimension 0; the tensors agree in dtype and in every other dimension. */
+export function concatenate(tensors: readonly Tensor[]): Tensor {
+  const [first] = tensors;
+  if (first === undefined) throw new GenserveError('INTERNAL', 'there is nothing to concatenate');
+  if (tensors.length === 1) return first;
+  const length = tensors.reduce((sum, tensor) => sum + tensor.data.length, 0);
+  const data = first.dtype === 'float32' ? new Float32Array(length) : new Int32Array(length);
+  let offset = 0;
+  for (const tensor of tensors) {
+    data.set(tensor.data, offset);
+    offset += tensor.data.length;
+  }
+  const rows = tensors.reduce((sum, tensor) => sum + (tensor.shape[0] ?? 0), 0);
+  return { dtype: first.dtype, shape: [rows, ...first.shape.slice(1)], data };
+}
+
+function tensorOf(tensors: Tensors, name: string): Tensor {
+  const tensor = tensors[name];
+  if (tensor === undefined) throw new GenserveError('INTERNAL', `the tensor ${name} is missing`);
+  return tensor;
+}

@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+import { CostModel } from './cost-model.js';
+
+test('two batch sizes separate the fixed cost from the cost of a row', () => {
+  const cost = new CostModel();
+  for (const rows of [1, 8, 1, 8]) cost.observe(rows, 50 + 2 * rows);
+  expect(cost.fit().fixedMs).toBeCloseTo(50, 6);
+  expect(cost.fit().perRowMs).toBeCloseTo(2, 6);
+  expect(cost.predictMs(100)).toBeCloseTo(250, 6);
+});
+
+test('a step holds the greatest power of two of rows that stays within its time', () => {
+  const cost = new CostModel();
+  for (const rows of [1, 8]) cost.observe(rows, 50 + 2 * rows);
+  expect(cost.rowsWithin(250, 256)).toBe(64);
+  expect(cost.rowsWithin(250, 48)).toBe(32);
+  expect(cost.rowsWithin(10, 256)).toBe(1);
+});
+
+test('an operation never seen starts with a small step', () => {
+  expect(new CostModel().rowsWithin(250, 256)).toBe(8);
+  expect(new CostModel().rowsWithin(250, 4)).toBe(4);
+});
+
+test('the fit follows a change of speed', () => {
+  const cost = new CostModel();
+  for (let i = 0; i < 200; i++) cost.observe(1 + (i % 8), 10);
+  for (let i = 0; i < 400; i++) cost.observe(1 + (i % 8), 10 + 5 * (1 + (i % 8)));
+  expect(cost.fit().perRowMs).toBeCloseTo(5, 1);
+});

@@ -1,0 +1,48 @@
+// What a run of one operation costs: milliseconds = fixed + perRow * rows, fitted to the runs seen, recent ones counting more.
+
+const decay = 0.98;
+/** Rows of the first step of an operation whose cost nobody knows yet. */
+const unmeasuredRows = 8;
+
+export class CostModel {
+  #weight = 0;
+  #rows = 0;
+  #rowsSquared = 0;
+  #milliseconds = 0;
+  #product = 0;
+
+  observe(rows: number, milliseconds: number): void {
+    this.#weight = this.#weight * decay + 1;
+    this.#rows = this.#rows * decay + rows;
+    this.#rowsSquared = this.#rowsSquared * decay + rows * rows;
+    this.#milliseconds = this.#milliseconds * decay + milliseconds;
+    this.#product = this.#product * decay + rows * milliseconds;
+  }
+
+  /** Least squares with neither part below zero; all per row while only one batch size has been seen. */
+  fit(): { fixedMs: number; perRowMs: number } {
+    if (this.#weight === 0) return { fixedMs: 0, perRowMs: 0 };
+    const spread = this.#weight * this.#rowsSquared - this.#rows * this.#rows;
+    const meanRows = this.#rows / this.#weight;
+    const meanMs = this.#milliseconds / this.#weight;
+    const throughOrigin = { fixedMs: 0, perRowMs: this.#product / this.#rowsSquared };
+    if (spread <= 1e-9 * this.#weight * this.#rowsSquared) return throughOrigin;
+    const perRowMs = (this.#weight * this.#product - this.#rows * this.#milliseconds) / spread;
+    if (perRowMs <= 0) return { fixedMs: meanMs, perRowMs: 0 };
+    const fixedMs = meanMs - perRowMs * meanRows;
+    return fixedMs < 0 ? throughOrigin : { fixedMs, perRowMs };
+  }
+
+  predictMs(rows: number): number {
+    const { fixedMs, perRowMs } = this.fit();
+    return fixedMs + perRowMs * rows;
+  }
+
+  /** Most rows, a power of two up to `maxRows`, whose run is predicted to end within `stepMs`. */
+  rowsWithin(stepMs: number, maxRows: number): number {
+    const { fixedMs, perRowMs } = this.fit();
+    const measured = perRowMs === 0 ? maxRows : (stepMs - fixedMs) / perRowMs;
+    const rows = this.#weight === 0 ? unmeasuredRows : measured;
+    return 2 ** Math.floor(Math.log2(Math.min(maxRows, Math.max(1, rows))));
+  }
+}

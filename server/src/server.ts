@@ -1,0 +1,112 @@
+// The server: executors, repository, scheduler, HTTP and gRPC, put together and taken down in order.
+import { BundleGenerator, GenserveError } from '@genserve/runtime';
+import { ExecutorPool } from './executor/pool.js';
+import { threadsPerExecutor } from './executor/threads.js';
+import { startGrpc } from './grpc/server.js';
+import { startHttp } from './http/server.js';
+import { parseOptions, type ServerOptions } from './options.js';
+import { Readiness } from './readiness.js';
+import type { ServedModel } from './repository/model.js';
+import { Repository } from './repository/repository.js';
+import { warmUpOperations } from './repository/warm-up.js';
+import { Scheduler } from './scheduler/scheduler.js';
+import type { Services } from './verbs/verb.js';
+
+export interface GenserveServer {
+  readonly httpPort: number;
+  readonly grpcPort: number;
+  /** Process ids of the executors. */
+  readonly executors: readonly number[];
+  /** Settles when every bundle has been loaded, or found wanting. */
+  readonly loaded: Promise<void>;
+  /** Not ready, no new requests, what is under way is finished (`drainMs` at most), then the end. */
+  close(): Promise<void>;
+}
+
+/** Listens at once; models become ready one after another. @throws GenserveError CONFIGURATION_INVALID */
+export async function startServer(options: ServerOptions = {}): Promise<GenserveServer> {
+  const settings = parseOptions(options);
+  const { executors, batching, queue, limits, host, drainMs } = settings;
+  const readiness = new Readiness();
+  const pool = new ExecutorPool<ServedModel>({
+    ...executors,
+    threads: executors.threads ?? threadsPerExecutor(executors.count),
+  });
+  const scheduler = new Scheduler<ServedModel>(pool, {
+    ...batching,
+    maxQueuedSteps: queue.maxSteps,
+    maxQueuedBytes: queue.maxBytes,
+  });
+  const repository = new Repository({
+    folder: settings.models,
+    prepare: async model => {
+      for (const operation of warmUpOperations(model)) await pool.prepare(model, operation.name);
+    },
+    runnerFor: model => scheduler.runnerFor(model),
+    onChange: () => readiness.changed(),
+  });
+  const services: Services = {
+    repository,
+    limits,
+    generatorFor: model => new BundleGenerator(model.bundle, scheduler.runnerFor(model)),
+  };
+  let http: Awaited<ReturnType<typeof startHttp>> | undefined;
+  let grpc: Awaited<ReturnType<typeof startGrpc>> | undefined;
+  try {
+    http = await startHttp(services, readiness, settings);
+    grpc = await startGrpc(services, readiness, { host, port: settings.grpcPort });
+  } catch (error) {
+    http?.close();
+    await pool.close();
+    throw error;
+  }
+  const [httpSide, grpcSide] = [http, grpc];
+  const loaded = repository.loadAll().then(() => {
+    readiness.ready = true;
+  });
+  // The caller of `loaded` hears of it; a folder that cannot be read must not end the process by itself.
+  loaded.catch(() => undefined);
+
+  let closing: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    readiness.ready = false;
+    await Promise.race([Promise.all([httpSide.drain(), grpcSide.drain()]), pause(drainMs)]);
+    httpSide.close();
+    grpcSide.close();
+    await pool.close();
+  };
+  return {
+    httpPort: httpSide.port,
+    grpcPort: grpcSide.port,
+    get executors() {
+      return pool.pids;
+    },
+    loaded,
+    close: () => {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+/** Ends the server, then the process, at SIGTERM or SIGINT; at the second signal at once. */
+export function closeOnSignals(server: GenserveServer): void {
+  let ending = false;
+  const end = (): void => {
+    if (ending) process.exit(130);
+    ending = true;
+    server.close().then(
+      () => process.exit(0),
+      error => {
+        console.error(GenserveError.from(error).message);
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', end);
+  process.on('SIGINT', end);
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, milliseconds).unref());
+}

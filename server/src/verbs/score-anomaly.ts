@@ -1,0 +1,44 @@
+// ScoreAnomaly: how unlike the training data each row is, with a calibrated p-value, and where.
+import { generator } from '@genserve/proto/wire';
+import type { Anomaly } from '@genserve/runtime';
+import { encodeHeatMap } from '../images/encode.js';
+import { namingFields } from './fields.js';
+import { readInputs } from './inputs.js';
+import { readDraws } from './limits.js';
+import { requests, responses } from './messages.js';
+import { findTarget } from './target.js';
+import { writeTensor } from './tensors.js';
+import { type CallContext, once, type Verb } from './verb.js';
+
+export const scoreAnomaly: Verb<generator.ScoreAnomalyRequest, generator.ScoreAnomalyResponse> = {
+  name: 'ScoreAnomaly',
+  summary: 'How unlike the training data each row is, with a calibrated p-value and, on request, a heat map.',
+  request: generator.ScoreAnomalyRequest,
+  response: generator.ScoreAnomalyResponse,
+  requestSchema: requests.ScoreAnomalyRequest,
+  responseSchema: responses.ScoreAnomalyResponse,
+  answer: (request, context) => once(score(request, context)),
+};
+
+async function score(
+  request: generator.ScoreAnomalyRequest,
+  context: CallContext,
+): Promise<generator.ScoreAnomalyResponse> {
+  const { model, generator: served, identity } = findTarget(request, context);
+  const { limits } = context.services;
+  const { scores, alpha, map, seed } = request;
+  const { data, rows, field } = await readInputs(request.inputs, model.manifest, limits);
+  const draws = readDraws(request.draws, rows, limits);
+  const anomalies = await namingFields({ data: field }, () =>
+    served.anomaly(data, { scores, alpha, map, draws, seed, signal: context.signal }),
+  );
+  return { ...identity, results: await Promise.all(anomalies.map(toResult)) };
+}
+
+async function toResult({ scores, map }: Anomaly): Promise<generator.AnomalyResult> {
+  return {
+    scores: scores.map(score => ({ ...score, pValue: score.pValue })),
+    map: map && writeTensor(map),
+    mapImage: map ? await encodeHeatMap(map) : Buffer.alloc(0),
+  };
+}

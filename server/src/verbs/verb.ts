@@ -1,0 +1,47 @@
+// A verb of the service, the same for HTTP and gRPC: from a request message to response messages, without a socket.
+import type { Generator } from '@genserve/runtime';
+import type { z } from 'zod';
+import type { Limits } from '../options.js';
+import type { ServedModel } from '../repository/model.js';
+import type { Repository } from '../repository/repository.js';
+
+/** What verbs work with; the same for all requests. */
+export interface Services {
+  readonly repository: Repository;
+  readonly limits: Limits;
+  /** The model for one request: its first step may be refused as OVERLOADED, later ones are not. */
+  generatorFor(model: ServedModel): Generator;
+}
+
+export interface CallContext {
+  readonly services: Services;
+  /** Ends with the caller's connection, its deadline or the server. */
+  readonly signal: AbortSignal;
+}
+
+/** The part of a generated message class that HTTP needs. */
+export interface MessageJson<Message> {
+  fromJSON(object: unknown): Message;
+  toJSON(message: Message): unknown;
+  create(): Message;
+}
+
+export interface Verb<Request, Response> {
+  /** Of the rpc, e.g. 'ScoreLikelihood'. */
+  readonly name: string;
+  readonly summary: string;
+  readonly request: MessageJson<Request>;
+  readonly response: MessageJson<Response>;
+  /** Of the JSON that HTTP takes and gives. */
+  readonly requestSchema: z.ZodType;
+  readonly responseSchema: z.ZodType;
+  /** One response, or the parts of a stream in order. Throws GenserveError. */
+  answer(request: Request, context: CallContext): AsyncIterable<Response>;
+  /** All parts of a stream as one response; absent where there is only ever one. */
+  join?(parts: readonly Response[]): Response;
+}
+
+/** A verb with exactly one response. */
+export async function* once<Response>(response: Promise<Response>): AsyncGenerator<Response, void, undefined> {
+  yield await response;
+}
