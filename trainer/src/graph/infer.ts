@@ -245,6 +245,11 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   Conv: convolution,
   ConvTranspose: transposedConvolution,
+  // x and dy in ONNX's layout -> [height, width, in, out]
+  FilterGradient: (inputs, attributes) => ({
+    type: at(inputs, 0).type,
+    shape: [...ints(attributes, 'kernel_shape'), at(inputs, 0).shape[1]!, at(inputs, 1).shape[1]!],
+  }),
   DepthToSpace: (inputs, attributes) => {
     const { type, shape } = at(inputs, 0);
     const block = integer(attributes, 'blocksize');

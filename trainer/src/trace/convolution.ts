@@ -1,6 +1,7 @@
 // Convolutions and their gradients. tfjs is [batch, height, width, channels] with filters [height, width, in, out]; ONNX is
 // [batch, channels, height, width] with [out, in, height, width]. Transposes are emitted freely here: graph/layout.ts removes them.
 import type { GraphBuilder } from '../graph/builder.js';
+import { FILTER_GRADIENT } from '../graph/lower.js';
 import type { Value } from '../graph/types.js';
 import type { KernelCall, KernelGroup } from './kernel.js';
 import { pad, reverse } from './shape.js';
@@ -103,20 +104,14 @@ function filterGradient(call: KernelCall): Value {
   const { builder } = call;
   const [x, dy] = [call.input('x'), call.input('dy')];
   const filterShape = shape4(call, call.numbers('filterShape'));
-  const info = geometry(call, x.shape, filterShape);
-  const [height, width, inputs, outputs] = filterShape;
-  const rows = dy.shape[0]! * info.outHeight * info.outWidth;
-  const gradients = builder.reshape(dy, [rows, outputs]);
-  // one product of [rows, in]^T and [rows, out] for each tap of the filter
-  const taps = windows(builder, x, info).map(window =>
-    builder.emit('Gemm', [builder.reshape(window, [rows, inputs]), gradients], {
-      transA: 1,
-      transB: 0,
-      alpha: 1,
-      beta: 1,
-    }),
-  );
-  return builder.reshape(builder.emit('Concat', taps, { axis: 0 }), [height, width, inputs, outputs]);
+  const { strides, dilations, pads } = windowOf(geometry(call, x.shape, filterShape));
+  // lowered after the layout pass, which must not take its inner steps apart
+  return builder.emit(FILTER_GRADIENT, [toChannelsFirst(builder, x), toChannelsFirst(builder, dy)], {
+    kernel_shape: filterShape.slice(0, 2),
+    strides,
+    dilations,
+    pads,
+  });
 }
 
 /** What each tap of the filter sees, [batch, outHeight, outWidth, channels], row by row of the filter. */
