@@ -1,1 +1,33 @@
-export {};
+// The public API of @genserve/sdk.
+export type {
+  Anomaly,
+  AnomalyOptions,
+  AnomalyScore,
+  CallOptions,
+  CompleteOptions,
+  Conditions,
+  Decision,
+  DrawOptions,
+  ErrorJson,
+  Generator,
+  InterpolateOptions,
+  LikelihoodOptions,
+  Likelihoods,
+  Manifest,
+  Progress,
+  Reason,
+  SampleOptions,
+  Samples,
+  Tensor,
+  Tensors,
+  TranslateOptions,
+} from '@genserve/runtime';
+export { type FitOptions, float32, GenserveError, int32, labelNames, type Pixels, toGrid } from '@genserve/runtime';
+export { clearCache } from './bundle/store.js';
+export type { ClientGenerator } from './client-generator.js';
+export { type ConnectOptions, connect, listModels, type ModelSummary, type ServerOptions } from './connect.js';
+export type { Device } from './device/adapter.js';
+export type { DeviceBackend, OrtAssets } from './device/onnxruntime.js';
+export { fromPixels, type SheetOptions, toBlob, toCanvas, toImageData } from './images.js';
+export { type Assets, type LoadOptions, loadGenerator } from './load.js';
+export type { RemoteGenerator } from './remote/generator.js';

@@ -1,0 +1,39 @@
+// Chooses a backend and says why: `navigator.gpu` alone promises nothing, only an adapter does.
+import { GenserveError } from '@genserve/runtime';
+import type { DeviceBackend } from './onnxruntime.js';
+
+export type Device = 'auto' | DeviceBackend;
+
+export interface Choice {
+  readonly backend: DeviceBackend;
+  /** Why it is not WebGPU, when WebGPU was possible to ask for. */
+  readonly fallbackReason?: string | undefined;
+}
+
+/** What of WebGPU is asked here; the DOM library of TypeScript does not have it everywhere. */
+interface Gpu {
+  requestAdapter(): Promise<object | null>;
+}
+
+async function missingWebGpu(): Promise<string | undefined> {
+  const navigator: { gpu?: Gpu } | undefined = globalThis.navigator;
+  if (!navigator?.gpu) return 'this browser has no WebGPU';
+  try {
+    return (await navigator.gpu.requestAdapter()) ? undefined : 'WebGPU found no adapter on this machine';
+  } catch (error) {
+    return `WebGPU gave no adapter: ${error instanceof Error ? error.message : error}`;
+  }
+}
+
+/**
+ * `wasm` and `webgpu` are taken at their word: BACKEND_UNAVAILABLE where WebGPU cannot be had. `auto` takes WebGPU
+ * where it helps. `loops` names a control-flow operator of the model, which WebGPU would leave to the CPU at every turn.
+ */
+export async function chooseBackend(device: Device, loops: string | undefined): Promise<Choice> {
+  if (device === 'wasm') return { backend: 'wasm' };
+  if (device === 'auto' && loops) return { backend: 'wasm', fallbackReason: `the model runs ${loops} on the CPU` };
+  const missing = await missingWebGpu();
+  if (!missing) return { backend: 'webgpu' };
+  if (device === 'webgpu') throw new GenserveError('BACKEND_UNAVAILABLE', `${missing}; device 'wasm' would work`);
+  return { backend: 'wasm', fallbackReason: missing };
+}

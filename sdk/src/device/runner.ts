@@ -1,0 +1,201 @@
+// Runs a bundle's operations on this device: one step at a time, sessions made on first use, an executor that can be
+// thrown away and made again, and WASM in place of a WebGPU that fails.
+import {
+  abortError,
+  type Bundle,
+  ExecutorClient,
+  type ExecutorReply,
+  GenserveError,
+  type Queue,
+  type Runner,
+  type RunOptions,
+  serialQueue,
+  type Tensors,
+  throwIfAborted,
+} from '@genserve/runtime';
+import { type Executor, inlineExecutor, type Load, workerExecutor } from './executor.js';
+import type { DeviceBackend, OrtAssets } from './onnxruntime.js';
+
+export interface DeviceOptions {
+  readonly backend: DeviceBackend;
+  readonly fallbackReason?: string | undefined;
+  /** Go on with WASM where WebGPU fails. */
+  readonly mayFallBack: boolean;
+  readonly assets: Partial<Record<DeviceBackend, OrtAssets>>;
+  readonly inline: boolean;
+  readonly workerScript?: string | undefined;
+  /** How long a step may go on after an abort before its worker is ended. */
+  readonly graceMs: number;
+}
+
+/** A step should take this long at most. */
+const STEP_MS = 200;
+const GREATEST_ROWS = 256;
+/** What one thread of WASM does in a millisecond, until there is a measurement: multiply-accumulates. */
+const MACS_PER_MS = 1.5e6;
+
+interface Running {
+  readonly executor: Executor;
+  readonly client: ExecutorClient<Load>;
+  readonly loaded: Set<string>;
+}
+
+export class DeviceRunner implements Runner {
+  backend: DeviceBackend;
+  fallbackReason: string | undefined;
+  readonly #bundle: Bundle;
+  readonly #options: DeviceOptions;
+  readonly #queue: Queue = serialQueue();
+  readonly #msPerRow = new Map<string, number>();
+  #running: Running | undefined;
+  #closed = false;
+
+  constructor(bundle: Bundle, options: DeviceOptions) {
+    this.#bundle = bundle;
+    this.#options = options;
+    this.backend = options.backend;
+    this.fallbackReason = options.fallbackReason;
+  }
+
+  /** Starts onnxruntime and makes the session of one operation. */
+  async warmUp(operation: string, signal?: AbortSignal): Promise<void> {
+    await this.#turn(signal, () => this.#attempt(operation, undefined, signal));
+  }
+
+  async run(operation: string, feeds: Tensors, { signal }: RunOptions = {}): Promise<Tensors> {
+    return this.#turn(signal, async () => {
+      const { outputs, timings } = await this.#attempt(operation, feeds, signal);
+      this.#measure(operation, feeds, timings.tookMs);
+      return outputs ?? {};
+    });
+  }
+
+  rowsPerStep(operation: string): number {
+    const macs = this.#bundle.manifest.operations.find(({ name }) => name === operation)?.cost?.macs ?? 0;
+    const msPerRow = this.#msPerRow.get(operation) ?? macs / MACS_PER_MS;
+    return Math.max(1, Math.min(GREATEST_ROWS, Math.floor(STEP_MS / Math.max(msPerRow, 1e-3))));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#end(closedError(this.#bundle));
+  }
+
+  /** The caller is answered at once after an abort; its place in the queue is given up when the step has ended. */
+  #turn<T>(signal: AbortSignal | undefined, task: () => Promise<T>): Promise<T> {
+    const turn = this.#queue(() => {
+      throwIfAborted(signal);
+      if (this.#closed) throw closedError(this.#bundle);
+      return task();
+    });
+    if (!signal) return turn;
+    return new Promise((resolve, reject) => {
+      const abort = () => reject(abortError(signal));
+      if (signal.aborted) abort();
+      signal.addEventListener('abort', abort);
+      turn.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+    });
+  }
+
+  async #attempt(operation: string, feeds: Tensors | undefined, signal?: AbortSignal): Promise<ExecutorReply> {
+    try {
+      const reply = await this.#step(operation, feeds, signal);
+      if (this.backend === 'webgpu' && reply.outputs && hasNaN(reply.outputs)) {
+        throw new GenserveError('NON_FINITE', `${operation} gave NaN on WebGPU`);
+      }
+      return reply;
+    } catch (error) {
+      const failure = GenserveError.from(error);
+      if (this.backend !== 'webgpu' || !this.#options.mayFallBack || this.#closed || signal?.aborted) throw failure;
+      this.#end(failure);
+      this.backend = 'wasm';
+      this.fallbackReason = failure.message;
+      this.#msPerRow.clear();
+      return this.#step(operation, feeds, signal);
+    }
+  }
+
+  async #step(operation: string, feeds: Tensors | undefined, signal?: AbortSignal): Promise<ExecutorReply> {
+    this.#running ??= this.#start();
+    const running = this.#running;
+    const { client, loaded } = running;
+    if (!loaded.has(operation)) {
+      const graph = await this.#bundle.graph(operation, { signal });
+      const { backend } = this;
+      const load = { backend, assets: this.#options.assets[backend] ?? {}, graph };
+      try {
+        await this.#settle(running, client.request({ kind: 'load', session: operation, load }), signal);
+      } catch (error) {
+        // A start that failed is final for its realm: the next call gets a new one.
+        this.#end(GenserveError.from(error));
+        throw error;
+      }
+      loaded.add(operation);
+    }
+    if (!feeds) return client.request({ kind: 'ping' });
+    return this.#settle(running, client.request({ kind: 'run', session: operation, feeds }), signal);
+  }
+
+  /** The reply; after an abort, the end of the executor where the reply does not come within the grace time. */
+  async #settle(
+    running: Running,
+    reply: Promise<ExecutorReply>,
+    signal: AbortSignal | undefined,
+  ): Promise<ExecutorReply> {
+    if (!signal || !running.executor.killable) return reply;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const abort = () => {
+      timer = setTimeout(() => {
+        if (this.#running === running) this.#end(abortError(signal));
+      }, this.#options.graceMs);
+    };
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      return await reply;
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
+    }
+  }
+
+  #start(): Running {
+    const listener = {
+      onReply: (reply: ExecutorReply) => running.client.receive(reply),
+      onLost: (error: GenserveError) => {
+        if (this.#running === running) this.#end(error);
+      },
+    };
+    const executor = this.#options.inline
+      ? inlineExecutor(listener)
+      : workerExecutor(this.#options.workerScript, listener);
+    const running: Running = {
+      executor,
+      client: new ExecutorClient<Load>(request => executor.send(request)),
+      loaded: new Set(),
+    };
+    return running;
+  }
+
+  #end(reason: GenserveError): void {
+    const running = this.#running;
+    this.#running = undefined;
+    running?.executor.terminate();
+    running?.client.fail(reason);
+  }
+
+  #measure(operation: string, feeds: Tensors, tookMs: number): void {
+    const rows = Math.max(1, ...Object.values(feeds).map(({ shape }) => shape[0] ?? 1));
+    const before = this.#msPerRow.get(operation);
+    const now = tookMs / rows;
+    this.#msPerRow.set(operation, before === undefined ? now : (before + now) / 2);
+  }
+}
+
+function closedError({ manifest }: Bundle): GenserveError {
+  return new GenserveError('MODEL_UNAVAILABLE', `${manifest.name} was closed`);
+}
+
+function hasNaN(tensors: Tensors): boolean {
+  return Object.values(tensors).some(({ data }) => data.some(Number.isNaN));
+}
