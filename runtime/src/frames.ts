@@ -13,6 +13,16 @@ export type WireTensor =
   | Tensor
   | { readonly dtype: 'uint8'; readonly shape: readonly number[]; readonly data: Uint8Array<ArrayBuffer> };
 
+/** JSON whose leaves may be tensors. */
+export type Message =
+  | null
+  | boolean
+  | number
+  | string
+  | WireTensor
+  | readonly Message[]
+  | { readonly [key: string]: Message | undefined };
+
 export interface Body {
   /** Bytes of the JSON head, padding included: the value of Inference-Header-Content-Length. */
   readonly headLength: number;
@@ -30,13 +40,13 @@ export function isTensor(value: unknown): value is WireTensor {
   return typeof value === 'object' && value !== null && 'data' in value && ArrayBuffer.isView(value.data);
 }
 
-/** One body: JSON whose leaves may be `WireTensor`s. The head is padded with spaces to a multiple of 8, so that tensors stay aligned. */
-export function encodeBody(message: object): Body {
+/** One body of a `Message`, or of any object of that form. The head is padded with spaces to a multiple of 8, so that tensors stay aligned. */
+export function encodeBody(message: unknown): Body {
   return encode(message, 0);
 }
 
 /** One frame of a stream or socket: `encodeBody` behind its two lengths. */
-export function encodeFrame(message: object): Uint8Array<ArrayBuffer> {
+export function encodeFrame(message: unknown): Uint8Array<ArrayBuffer> {
   const { headLength, bytes } = encode(message, PREFIX);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, headLength, true);
@@ -44,7 +54,7 @@ export function encodeFrame(message: object): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-function encode(message: object, prefix: number): Body {
+function encode(message: unknown, prefix: number): Body {
   const sections: Uint8Array[] = [];
   const json = JSON.stringify(message, (_key, value: unknown) => {
     if (!isTensor(value)) return value;
