@@ -1,4 +1,5 @@
 // The public API of @genserve/trainer.
+export * from './batch/recipe.js';
 export * from './data/batches.js';
 export * from './data/binarise.js';
 export type * from './data/dataset.js';
@@ -11,11 +12,17 @@ export type * from './engine/program.js';
 export * from './engine/session.js';
 export { families, familyNamed } from './families/registry.js';
 export type * from './family.js';
+export { importModule } from './import-module.js';
 export * from './nn/variable.js';
+export * from './report/write-report.js';
 export * from './trace/operations.js';
 export { named } from './trace/scope.js';
 export { tf } from './trace/tensorflow.js';
 export type * from './train/callbacks.js';
+export { dataShape, stepFeeds } from './train/feeds.js';
+export { initialState } from './train/initial-state.js';
+export * from './train/run.js';
 export type * from './train/run-folder.js';
+export { type TrainingSettings, trainingSettings } from './train/settings.js';
 export * from './train/train.js';
 export { versions } from './version.js';

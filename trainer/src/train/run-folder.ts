@@ -23,6 +23,9 @@ export interface RunRecord {
     readonly options?: DataOptionsInput | undefined;
     readonly name: string;
     readonly sha256: string;
+    /** What was found, and how its parts were cut. */
+    readonly summary: string;
+    readonly split: string;
   };
   readonly domain: Domain;
   readonly seed: number;

@@ -1,9 +1,10 @@
 // A run taken up: the model built, its steps compiled, its data at hand.
-import { type Domain, GenserveError } from '@genserve/runtime';
+import type { Domain } from '@genserve/runtime';
 import type { Engine, Executable } from '../engine/engine.js';
 import { familyNamed } from '../families/registry.js';
 import type { Family, Model, StepSpec } from '../family.js';
 import { Scope, type Variable } from '../nn/variable.js';
+import { parseSettings } from '../parse-settings.js';
 import { dataShape } from './feeds.js';
 import type { RunRecord } from './run-folder.js';
 import { type StepProgram, stepProgram } from './step-program.js';
@@ -27,11 +28,7 @@ export function buildModel(
 
 /** A family's configuration, complete; an unknown key is an error. */
 export function parseConfiguration(family: Family, configuration: unknown): unknown {
-  const parsed = family.configuration.safeParse(configuration);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0]!;
-  const field = ['configuration', ...issue.path].join('.');
-  throw new GenserveError('CONFIGURATION_INVALID', `${field}: ${issue.message}`, { field });
+  return parseSettings(family.configuration, configuration, 'configuration');
 }
 
 /** One optimiser's part of a training step. */

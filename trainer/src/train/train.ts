@@ -7,6 +7,9 @@ import type { DataOptionsInput } from '../data/options.js';
 import type { Engine } from '../engine/engine.js';
 import { familyNamed } from '../families/registry.js';
 import type { Family } from '../family.js';
+import { mergeObjects } from '../merge.js';
+import { parseSettings } from '../parse-settings.js';
+import { reporter } from '../report/write-report.js';
 import { versions } from '../version.js';
 import { type Budget, type Callbacks, combine } from './callbacks.js';
 import { latestCheckpoint, type Position, saveCheckpoint } from './checkpoint.js';
@@ -78,8 +81,8 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       `preset: ${family.name} has no preset "${preset}"; it has ${Object.keys(family.presets).join(', ')}`,
       { field: 'preset' },
     );
-  const configuration = parseConfiguration(family, merge(presetConfiguration, options.configuration ?? {}));
-  const training = parseTraining(merge(family.training, options.training ?? {}));
+  const configuration = parseConfiguration(family, mergeObjects(presetConfiguration, options.configuration ?? {}));
+  const training = parseSettings(trainingSettings, mergeObjects(family.training, options.training ?? {}), 'training');
   const dataset =
     typeof options.data === 'string' ? await openDataset(options.data, options.dataOptions) : options.data;
   const created = new Date().toISOString();
@@ -96,6 +99,8 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       ...(typeof options.data === 'string' && { spec: options.data, options: options.dataOptions ?? {} }),
       name: dataset.name,
       sha256: dataset.sha256,
+      summary: dataset.summary,
+      split: dataset.split,
     },
     domain: modelDomain(family, configuration, dataset.domain),
     seed,
@@ -145,7 +150,7 @@ async function fit(
   family: Family,
   options: RunOptions,
 ): Promise<TrainResult> {
-  const callbacks = combine([logger(folder), ...(options.callbacks ?? [])]);
+  const callbacks = combine([logger(folder), reporter(folder), ...(options.callbacks ?? [])]);
   const engine = options.engine ?? (await defaultEngine());
   const run = await prepareRun(record, engine, family);
   const monitor = await Monitor.create(record, dataset, run.model, run.variables, engine);
@@ -200,26 +205,4 @@ function budgetOf({ steps, minutes }: TrainOptions): Budget {
     throw new GenserveError('INVALID_ARGUMENT', `minutes: must be positive, was ${minutes}`, { field: 'minutes' });
   }
   throw new GenserveError('INVALID_ARGUMENT', 'steps: give either steps or minutes, one of them', { field: 'steps' });
-}
-
-function parseTraining(settings: unknown) {
-  const parsed = trainingSettings.safeParse(settings);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0]!;
-  const field = ['training', ...issue.path].join('.');
-  throw new GenserveError('CONFIGURATION_INVALID', `${field}: ${issue.message}`, { field });
-}
-
-/** `override` laid over `base`, object by object; arrays and numbers replace. */
-function merge(base: object, override: object): Record<string, unknown> {
-  const result: Record<string, unknown> = { ...base };
-  for (const [key, value] of Object.entries(override)) {
-    const below = result[key];
-    result[key] = isPlainObject(value) && isPlainObject(below) ? merge(below, value) : value;
-  }
-  return result;
-}
-
-function isPlainObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,0 +1,100 @@
+// A recipe: what to train, as a YAML file, a part of a plan, or the options of `genserve train`.
+import { readFile } from 'node:fs/promises';
+import { dirname, isAbsolute, join } from 'node:path';
+import { GenserveError } from '@genserve/runtime';
+import { parse as parseYaml } from 'yaml';
+import { z } from 'zod';
+import { dataOptions } from '../data/options.js';
+import { mergeObjects } from '../merge.js';
+import { parseSettings } from '../parse-settings.js';
+import type { TrainOptions } from '../train/train.js';
+
+const settings = z.record(z.string(), z.unknown());
+
+export const recipeSchema = z.strictObject({
+  /** Of the run's folder, and of the bundle that it makes. */
+  name: z
+    .string()
+    .regex(/^[a-z0-9-]{1,63}$/, 'must be 1 to 63 of a-z, 0-9 and -')
+    .optional(),
+  /** A family's name, or a module of the user's own (./mine.ts). */
+  family: z.string(),
+  preset: z.string().optional(),
+  /** A data set's name or a path; or {source: name or path, ...options}. */
+  data: z.union([z.string(), dataOptions.extend({ source: z.string() }).partial().required({ source: true })]),
+  /** Overrides of the preset. */
+  configuration: settings.optional(),
+  /** Overrides of the family's training settings. */
+  training: settings.optional(),
+  seed: z.int().min(0).optional(),
+  /** The budget: one of the two. */
+  steps: z.int().min(1).optional(),
+  minutes: z.number().positive().optional(),
+});
+export type Recipe = z.input<typeof recipeSchema>;
+
+/** All that a recipe may leave to a plan's defaults or to the command line. */
+export type PartialRecipe = Partial<Recipe>;
+
+/** Throws CONFIGURATION_INVALID with the field, and the nearest known one where it is unknown. */
+export function checkRecipe(value: unknown, field = ''): Recipe {
+  parseSettings(recipeSchema, value, field);
+  // Checked above; defaults are filled in by who reads it.
+  return value as Recipe;
+}
+
+/** A YAML file with any part of a recipe. Relative paths in it start at its own folder. */
+export async function readRecipe(path: string): Promise<PartialRecipe> {
+  const recipe = await readYaml(path);
+  parseSettings(recipeSchema.partial(), recipe, path);
+  // Checked above; defaults are left to who reads it, so that merging sees what was written and nothing else.
+  return resolvePaths(recipe as PartialRecipe, dirname(path));
+}
+
+export async function readYaml(path: string): Promise<unknown> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new GenserveError('INVALID_ARGUMENT', `config: ${path} cannot be read`, { field: 'config', cause });
+  }
+  try {
+    return parseYaml(text) ?? {};
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new GenserveError('CONFIGURATION_INVALID', `${path} is not YAML: ${why}`, { field: 'config', cause });
+  }
+}
+
+/** Data and families that are given as ./paths, seen from `folder`. */
+export function resolvePaths(recipe: PartialRecipe, folder: string): PartialRecipe {
+  const seen = (path: string) => (/^\.{1,2}\//.test(path) && !isAbsolute(path) ? join(folder, path) : path);
+  const { data, family } = recipe;
+  return {
+    ...recipe,
+    ...(family !== undefined && { family: seen(family) }),
+    ...(data !== undefined && {
+      data: typeof data === 'string' ? seen(data) : { ...data, source: seen(data.source) },
+    }),
+  };
+}
+
+/** `override` laid over `base`; settings are laid over settings, everything else replaces. A budget replaces the other. */
+export function mergeRecipes(base: PartialRecipe, override: PartialRecipe): PartialRecipe {
+  const budget = override.steps !== undefined || override.minutes !== undefined;
+  const { steps, minutes, ...rest } = base;
+  const merged: PartialRecipe = { ...(budget ? rest : base), ...override };
+  for (const key of ['configuration', 'training'] as const) {
+    if (base[key] && override[key]) merged[key] = mergeObjects(base[key], override[key]);
+  }
+  if (typeof base.data === 'object' && typeof override.data === 'object')
+    merged.data = { ...base.data, ...override.data };
+  return merged;
+}
+
+/** What `train` takes for a recipe. */
+export function trainOptionsOf(recipe: Recipe): TrainOptions {
+  const { data, family, name, preset, configuration, training, seed, steps, minutes } = recipe;
+  const { source, ...options } = typeof data === 'string' ? { source: data } : data;
+  return { family, data: source, dataOptions: options, name, preset, configuration, training, seed, steps, minutes };
+}

@@ -1,0 +1,137 @@
+// The page of a run: one self-contained file, to look at and to send.
+import type { RunRecord } from '../train/run-folder.js';
+import { chart, type Series } from './chart.js';
+import type { History } from './history.js';
+import { definitionTable, escapeHtml } from './html.js';
+import { style } from './style.js';
+
+export interface Sheet {
+  readonly step: number;
+  readonly png: Uint8Array;
+}
+
+export function reportPage(record: RunRecord, history: History, sheets: readonly Sheet[]): string {
+  const { family, preset, data, id, created } = record;
+  const state = history.finished ? 'finished' : 'unfinished';
+  const title = `${id}: ${family} on ${data.name}`;
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${escapeHtml(title)}</title>
+<style>${style}</style>
+</head>
+<body>
+<header>
+<h1>${escapeHtml(id)}</h1>
+<p>${escapeHtml(family)} (${escapeHtml(preset)}) on ${escapeHtml(data.name)}, ${escapeHtml(created.slice(0, 10))}<span class="state ${state}">${state}</span></p>
+</header>
+<main>
+${figures(history)}
+${warnings(history)}
+<section class="charts">${charts(history)}</section>
+${sampleSection(sheets)}
+<section class="columns">
+<div><h2>Configuration</h2>${definitionTable(flatten(record.configuration))}</div>
+<div><h2>Training</h2>${definitionTable(flatten(record.training))}</div>
+<div><h2>Run</h2>${definitionTable(runRows(record, history))}</div>
+</section>
+</main>
+<footer>${escapeHtml(record.command)}</footer>
+</body>
+</html>
+`;
+}
+
+function figures({ evaluation, step, seconds, parameters, imagesPerSecond }: History): string {
+  const number = (value: number, digits = 0) => value.toLocaleString('en-US', { maximumFractionDigits: digits });
+  const heldOut = [...evaluation].map(([name, points]) => [
+    `${pretty(name)}, held out`,
+    number(points.at(-1)!.value, 2),
+  ]);
+  const cards = [
+    ...heldOut,
+    ['steps', number(step)],
+    ['training time', time(seconds)],
+    ['images per second', number(imagesPerSecond)],
+    ['parameters', number(parameters)],
+  ];
+  const items = cards.map(([name, value]) => `<li><b>${escapeHtml(value!)}</b>${escapeHtml(name!)}</li>`);
+  return `<ul class="figures">${items.join('')}</ul>`;
+}
+
+function warnings({ warnings: list }: History): string {
+  return list.length === 0 ? '' : `<aside>${list.map(text => `<p>${escapeHtml(text)}</p>`).join('')}</aside>`;
+}
+
+/** The loss beside what is held out, then one small chart for each other metric. */
+function charts({ training, evaluation }: History): string {
+  const isLoss = (name: string) => name.split('/').at(-1) === 'loss';
+  const losses: Series[] = [...training]
+    .filter(([name]) => isLoss(name))
+    .map(([name, points]) => ({ name: `${pretty(name)} (training)`, points }));
+  const heldOut: Series[] = [...evaluation].map(([name, points]) => ({
+    name: `${pretty(name)} (held out)`,
+    points,
+    dots: true,
+  }));
+  const others = [...training].filter(([name]) => !isLoss(name));
+  return [
+    chart('loss', [...losses, ...heldOut], 'wide'),
+    ...others.map(([name, points]) => chart(pretty(name), [{ name: '', points }], 'small')),
+  ].join('');
+}
+
+/** The newest large, earlier ones small, in the order in which they were made. */
+function sampleSection(sheets: readonly Sheet[]): string {
+  const newest = sheets.at(-1);
+  if (!newest) return '';
+  const image = ({ step, png }: Sheet) =>
+    `<figure><img alt="samples at step ${step}" src="data:image/png;base64,${Buffer.from(png).toString('base64')}">` +
+    `<figcaption>step ${step.toLocaleString('en-US')}</figcaption></figure>`;
+  return (
+    `<section><h2>Samples</h2><div class="samples"><div class="newest">${image(newest)}</div>` +
+    `<div class="strip">${sheets.slice(0, -1).map(image).join('')}</div></div></section>`
+  );
+}
+
+function runRows({ data, domain, seed, budget, versions }: RunRecord, { engine }: History): [string, unknown][] {
+  const { labels, ...shape } = domain.image ?? { labels: undefined };
+  return [
+    ['data', data.spec ?? data.name],
+    ...Object.entries(data)
+      .filter(([key]) => !['spec', 'name'].includes(key))
+      .map(([key, value]): [string, unknown] => [`data ${key}`, isEmpty(value) ? undefined : value]),
+    ...Object.entries(domain.image ? shape : {}),
+    ['classes', labels && labels.length > 0 ? labels.join(', ') : undefined],
+    ['seed', seed],
+    ['budget', 'steps' in budget ? `${budget.steps} steps` : `${budget.minutes} minutes`],
+    ['engine', engine],
+    ...Object.entries(versions),
+  ];
+}
+
+function isEmpty(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+}
+
+/** {a: {b: 1}} -> [["a.b", 1]]. */
+function flatten(value: unknown, prefix = ''): [string, unknown][] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [[prefix, value]];
+  return Object.entries(value).flatMap(([key, below]) => flatten(below, prefix ? `${prefix}.${key}` : key));
+}
+
+/** "nll_nats" -> "nll nats", "negativeElbo" -> "negative elbo". */
+function pretty(name: string): string {
+  return name
+    .replaceAll(/([a-z])([A-Z])/g, '$1 $2')
+    .replaceAll('_', ' ')
+    .toLowerCase();
+}
+
+function time(seconds: number): string {
+  if (seconds < 120) return `${seconds.toFixed(0)} s`;
+  return seconds < 7200 ? `${(seconds / 60).toFixed(1)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
