@@ -1,1 +1,3 @@
-export {};
+// The public API of @genserve/server.
+export type { ServerOptions } from './options.js';
+export { closeOnSignals, type GenserveServer, startServer } from './server.js';

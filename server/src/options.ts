@@ -3,7 +3,10 @@ import { GenserveError } from '@genserve/runtime';
 import { z } from 'zod';
 
 const port = z.int().min(0).max(65535);
-const milliseconds = z.number().positive().max(2 ** 31 - 1);
+const milliseconds = z
+  .number()
+  .positive()
+  .max(2 ** 31 - 1);
 
 const schema = z.strictObject({
   /** Folder of bundles: models/<name>/<version>. */
@@ -14,30 +17,45 @@ const schema = z.strictObject({
   grpcPort: port.default(50051),
   /** Folder with the page that `/` serves; a plain list of example calls when absent. */
   playground: z.string().optional(),
-  executors: z.strictObject({
-    count: z.int().min(1).max(64).default(1),
-    /** Of each executor; its share of the cores that this process may use when absent. */
-    threads: z.int().min(1).max(256).optional(),
-    /** A run that takes longer loses its executor. */
-    hangTimeoutMs: milliseconds.default(60_000),
-    pingIntervalMs: milliseconds.default(5_000),
-  }).prefault({}),
-  batching: z.strictObject({
-    maxRows: z.int().min(1).max(65536).default(256),
-    /** Longest wait for the companions of the batch before; 0 never waits. */
-    maxDelayMs: z.number().min(0).max(1000).default(5),
-    stepMs: milliseconds.default(250),
-  }).prefault({}),
-  queue: z.strictObject({
-    maxSteps: z.int().min(1).default(1024),
-    maxBytes: z.int().min(1).default(256 * 1024 * 1024),
-  }).prefault({}),
-  limits: z.strictObject({
-    maxCount: z.int().min(1).default(10_000),
-    maxDraws: z.int().min(1).default(5_000),
-    maxBodyBytes: z.int().min(1).max(2 ** 30).default(32 * 1024 * 1024),
-    maxImagePixels: z.int().min(1).default(16_777_216),
-  }).prefault({}),
+  executors: z
+    .strictObject({
+      count: z.int().min(1).max(64).default(1),
+      /** Of each executor; its share of the cores that this process may use when absent. */
+      threads: z.int().min(1).max(256).optional(),
+      /** A run that takes longer loses its executor. */
+      hangTimeoutMs: milliseconds.default(60_000),
+      pingIntervalMs: milliseconds.default(5_000),
+    })
+    .prefault({}),
+  batching: z
+    .strictObject({
+      maxRows: z.int().min(1).max(65536).default(256),
+      /** Longest wait for the companions of the batch before; 0 never waits. */
+      maxDelayMs: z.number().min(0).max(1000).default(5),
+      stepMs: milliseconds.default(250),
+    })
+    .prefault({}),
+  queue: z
+    .strictObject({
+      maxSteps: z.int().min(1).default(1024),
+      maxBytes: z
+        .int()
+        .min(1)
+        .default(256 * 1024 * 1024),
+    })
+    .prefault({}),
+  limits: z
+    .strictObject({
+      maxCount: z.int().min(1).default(10_000),
+      maxDraws: z.int().min(1).default(5_000),
+      maxBodyBytes: z
+        .int()
+        .min(1)
+        .max(2 ** 30)
+        .default(32 * 1024 * 1024),
+      maxImagePixels: z.int().min(1).default(16_777_216),
+    })
+    .prefault({}),
   cors: z.boolean().default(true),
   /** Cross-origin isolation of the pages, for threads in WebAssembly. */
   isolate: z.boolean().default(true),

@@ -3,10 +3,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import {
-  encodeFrame,
   ExecutorClient,
   type ExecutorReply,
   type ExecutorRequest,
+  encodeFrame,
   FrameReader,
   GenserveError,
   type GraphFiles,

@@ -3,8 +3,8 @@
 // Started with its socket as file descriptor 3 and the number of threads as its argument; ends when the socket closes.
 import { Socket } from 'node:net';
 import {
-  encodeFrame,
   type ExecutorRequest,
+  encodeFrame,
   executorHost,
   FrameReader,
   GenserveError,

@@ -13,7 +13,10 @@ export interface Load {
 }
 
 export function toLoad({ model, externalData }: GraphFiles): Load {
-  return { model: asTensor(model), externalData: externalData.map(({ path, data }) => ({ path, data: asTensor(data) })) };
+  return {
+    model: asTensor(model),
+    externalData: externalData.map(({ path, data }) => ({ path, data: asTensor(data) })),
+  };
 }
 
 export function toGraphFiles({ model, externalData }: Load): GraphFiles {

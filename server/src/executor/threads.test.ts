@@ -14,6 +14,9 @@ test('an unlimited group gives the cores of the affinity mask', () => {
 });
 
 test('version 1 of control groups is understood', () => {
-  const read = files({ '/sys/fs/cgroup/cpu/cpu.cfs_quota_us': '100000', '/sys/fs/cgroup/cpu/cpu.cfs_period_us': '100000' });
+  const read = files({
+    '/sys/fs/cgroup/cpu/cpu.cfs_quota_us': '100000',
+    '/sys/fs/cgroup/cpu/cpu.cfs_period_us': '100000',
+  });
   expect(availableCores(read)).toBe(1);
 });

@@ -1,5 +1,13 @@
 // First runs of a model before it is called ready: they make its sessions, fill onnxruntime's caches and measure what a row costs.
-import { buildFeeds, type Manifest, type Operation, type Runner, sizeOf, type Tensor, type Tensors } from '@genserve/runtime';
+import {
+  buildFeeds,
+  type Manifest,
+  type Operation,
+  type Runner,
+  sizeOf,
+  type Tensor,
+  type Tensors,
+} from '@genserve/runtime';
 import type { ServedModel } from './model.js';
 
 /** What nearly every caller uses; sessions of other operations are made on first use. */

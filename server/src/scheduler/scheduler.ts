@@ -97,7 +97,10 @@ export class Scheduler<Model extends Schedulable> {
     if (bytes > maxQueuedBytes) {
       throw new GenserveError('PAYLOAD_TOO_LARGE', `${bytes} bytes of tensors; the queue holds ${maxQueuedBytes}`);
     }
-    const waitMs = this.#queue.reduce((sum, step) => sum + costOf(step.model, step.operation.name).predictMs(step.rows), 0);
+    const waitMs = this.#queue.reduce(
+      (sum, step) => sum + costOf(step.model, step.operation.name).predictMs(step.rows),
+      0,
+    );
     throw new GenserveError('OVERLOADED', `the queue is full (${this.#queue.length} steps); try again later`, {
       retryAfterMs: Math.round(Math.min(30_000, Math.max(100, waitMs / this.backend.size))),
     });
@@ -206,7 +209,10 @@ export class Scheduler<Model extends Schedulable> {
     const rows = batch.reduce((sum, step) => sum + step.rows, 0);
     this.#running += 1;
     try {
-      const feeds = joinRows(operation, batch.map(step => step.feeds));
+      const feeds = joinRows(
+        operation,
+        batch.map(step => step.feeds),
+      );
       const { outputs, milliseconds } = await this.backend.run(model, operation, feeds);
       costOf(model, operation.name).observe(rows, milliseconds);
       let start = 0;
@@ -227,7 +233,10 @@ export class Scheduler<Model extends Schedulable> {
   #retryOrFail(step: Step<Model>, error: unknown): void {
     if (step.settled) return;
     const lost = error instanceof GenserveError && error.reason === 'EXECUTOR_LOST';
-    if (!lost || step.retried) return step.settle({ error });
+    if (!lost || step.retried) {
+      step.settle({ error });
+      return;
+    }
     step.retried = true;
     this.#queue.unshift(step);
     this.#queuedBytes += step.bytes;

@@ -1,6 +1,15 @@
 // Data rows of a message, given as a tensor or as encoded pictures, as the tensor [count, ...domain] that operations take.
 import type { generator } from '@genserve/proto/wire';
-import { domainShape, type FitOptions, fitImage, float32, GenserveError, invalid, type Manifest, type Tensor } from '@genserve/runtime';
+import {
+  domainShape,
+  type FitOptions,
+  fitImage,
+  float32,
+  GenserveError,
+  invalid,
+  type Manifest,
+  type Tensor,
+} from '@genserve/runtime';
 import { decodePicture } from '../images/decode.js';
 import type { Limits } from '../options.js';
 import { readTensor } from './tensors.js';
@@ -70,5 +79,8 @@ function readFit(fit: string, field: string): NonNullable<FitOptions['fit']> {
 
 function inverted(data: Tensor, manifest: Manifest, field: string): Tensor {
   if (manifest.domain?.image === undefined) throw invalid(field, 'is for images');
-  return float32(data.shape, Float32Array.from(data.data, value => 1 - value));
+  return float32(
+    data.shape,
+    Float32Array.from(data.data, value => 1 - value),
+  );
 }

@@ -45,7 +45,12 @@ export const doubles = () =>
     .check(context => {
       const index = context.value.findIndex(value => typeof value !== 'number' || !Number.isFinite(value));
       if (index < 0) return;
-      context.issues.push({ code: 'custom', path: [index], message: 'expected a finite number', input: context.value[index] });
+      context.issues.push({
+        code: 'custom',
+        path: [index],
+        message: 'expected a finite number',
+        input: context.value[index],
+      });
     })
     .meta({ type: 'array', items: { type: 'number' } });
 

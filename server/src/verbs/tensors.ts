@@ -1,5 +1,5 @@
 // Tensors as messages carry them (little-endian bytes, or numbers) and as the runtime takes them.
-import { generator } from '@genserve/proto/wire';
+import type { generator } from '@genserve/proto/wire';
 import { invalid, sizeOf, type Tensor, toBytes } from '@genserve/runtime';
 
 const bytesPerElement = { float32: 4, int32: 4, uint8: 1 } as const;

@@ -26,15 +26,18 @@ export interface MessageJson<Message> {
   create(): Message;
 }
 
-export interface Verb<Request, Response> {
+export interface VerbDescription {
   /** Of the rpc, e.g. 'ScoreLikelihood'. */
   readonly name: string;
   readonly summary: string;
+  /** Of the JSON that HTTP takes and gives. */
+  readonly requestSchema: z.ZodObject;
+  readonly responseSchema: z.ZodObject;
+}
+
+export interface Verb<Request, Response> extends VerbDescription {
   readonly request: MessageJson<Request>;
   readonly response: MessageJson<Response>;
-  /** Of the JSON that HTTP takes and gives. */
-  readonly requestSchema: z.ZodType;
-  readonly responseSchema: z.ZodType;
   /** One response, or the parts of a stream in order. Throws GenserveError. */
   answer(request: Request, context: CallContext): AsyncIterable<Response>;
   /** All parts of a stream as one response; absent where there is only ever one. */

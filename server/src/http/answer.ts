@@ -1,0 +1,101 @@
+// A verb's responses in the form that the caller accepts: JSON, lines of JSON, binary, a picture or a NumPy array.
+import { encodeBody, encodeFrame, GenserveError, HEAD_LENGTH_HEADER, type NpyData, writeNpy } from '@genserve/runtime';
+import type { Request as HttpRequest, Response as HttpResponse } from 'express';
+import type { Verb } from '../verbs/verb.js';
+import { errorBody, toGenserveError } from './errors.js';
+import { toFrameMessage } from './frame-message.js';
+
+/** Forms of a response that only some verbs have. */
+export interface Views<Response> {
+  picture?(response: Response): Promise<Buffer>;
+  array?(response: Response): { shape: readonly number[]; data: NpyData };
+}
+
+/** What of a verb concerns its answer. */
+export type Answering<Response> = Pick<Verb<unknown, Response>, 'name' | 'response' | 'join'>;
+
+export const media = {
+  json: 'application/json',
+  lines: 'application/x-ndjson',
+  body: 'application/octet-stream',
+  frames: 'application/x-genserve-frames',
+  picture: 'image/png',
+  array: 'application/x-npy',
+} as const;
+type Form = keyof typeof media;
+
+/** @throws UNSUPPORTED_MEDIA_TYPE where the caller accepts nothing that the verb gives. */
+export function chooseForm<Response>(request: HttpRequest, verb: Answering<Response>, views: Views<Response>): Form {
+  const forms: Form[] = ['json', 'body'];
+  if (verb.join !== undefined) forms.push('lines', 'frames');
+  if (views.picture !== undefined) forms.push('picture');
+  if (views.array !== undefined) forms.push('array');
+  const accepted = request.accepts(forms.map(form => media[form]));
+  const chosen = forms.find(form => media[form] === accepted);
+  if (chosen !== undefined) return chosen;
+  const message = `Accept: ${verb.name} gives ${forms.map(form => media[form]).join(', ')}`;
+  throw new GenserveError('UNSUPPORTED_MEDIA_TYPE', message, { field: 'Accept' });
+}
+
+/** Sends the whole answer. What fails before the first byte is thrown; later, a stream ends with the error. */
+export async function sendAnswer<Response>(
+  response: HttpResponse,
+  form: Form,
+  verb: Answering<Response>,
+  views: Views<Response>,
+  parts: AsyncIterable<Response>,
+  signal: AbortSignal,
+): Promise<void> {
+  if (form === 'lines' || form === 'frames') return sendStream(response, form, verb, parts, signal);
+  const collected: Response[] = [];
+  for await (const part of parts) collected.push(part);
+  const [first] = collected;
+  const whole = verb.join?.(collected) ?? first;
+  if (whole === undefined) throw new GenserveError('INTERNAL', `${verb.name} gave no answer`);
+  if (form === 'picture' && views.picture !== undefined) {
+    response.type(media.picture).send(await views.picture(whole));
+  } else if (form === 'array' && views.array !== undefined) {
+    const { shape, data } = views.array(whole);
+    response.type(media.array).send(Buffer.from(writeNpy(shape, data).buffer));
+  } else if (form === 'body') {
+    const { headLength, bytes } = encodeBody(toFrameMessage(whole));
+    response.type(media.body).set(HEAD_LENGTH_HEADER, String(headLength)).send(Buffer.from(bytes.buffer));
+  } else {
+    response.json(verb.response.toJSON(whole));
+  }
+}
+
+async function sendStream<Response>(
+  response: HttpResponse,
+  form: 'lines' | 'frames',
+  verb: Answering<Response>,
+  parts: AsyncIterable<Response>,
+  signal: AbortSignal,
+): Promise<void> {
+  const encode = (part: Response) =>
+    form === 'lines' ? `${JSON.stringify(verb.response.toJSON(part))}\n` : encodeFrame(toFrameMessage(part));
+  try {
+    for await (const part of parts) {
+      if (!response.headersSent) response.type(media[form]);
+      if (!response.write(encode(part))) await drained(response, signal);
+    }
+  } catch (thrown) {
+    if (!response.headersSent) throw thrown;
+    const body = errorBody(toGenserveError(thrown), response.locals.requestId ?? '');
+    response.write(form === 'lines' ? `${JSON.stringify(body)}\n` : encodeFrame({ error: { ...body.error } }));
+  }
+  response.end();
+}
+
+function drained(response: HttpResponse, signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    const done = (): void => {
+      response.off('drain', done);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    response.on('drain', done);
+    signal.addEventListener('abort', done, { once: true });
+    if (signal.aborted) done();
+  });
+}

@@ -1,0 +1,143 @@
+// The routes of genserve.v1: GET for what describes models, POST /v1/models/{model}[/versions/{version}]:{verb} for the rest.
+import { generator } from '@genserve/proto/wire';
+import { GenserveError, invalid } from '@genserve/runtime';
+import { type Request as HttpRequest, type Response as HttpResponse, Router } from 'express';
+import * as verbs from '../verbs/table.js';
+import type { Services, Verb, VerbDescription } from '../verbs/verb.js';
+import { chooseForm, sendAnswer, type Views } from './answer.js';
+import { MessageReader } from './message.js';
+import { signalOf } from './scope.js';
+import { anomalyViews, likelihoodViews, sampleViews } from './views.js';
+
+/** One POST route: what the path says after the colon, and how it is answered. */
+export interface VerbRoute {
+  readonly path: string;
+  readonly verb: VerbDescription;
+  readonly streams: boolean;
+  readonly pictures: boolean;
+  readonly arrays: boolean;
+  handle(services: Services, target: Target, request: HttpRequest, response: HttpResponse): Promise<void>;
+}
+
+type Target = Readonly<{ model: string; version: number }>;
+
+/** In the order of the documentation. */
+export const verbRoutes: readonly VerbRoute[] = [
+  route('sample', verbs.sample, sampleViews, withFormat),
+  route('generate', verbs.generate, sampleViews, withFormat),
+  route('likelihood', verbs.scoreLikelihood, likelihoodViews),
+  route('anomaly', verbs.scoreAnomaly, anomalyViews, (message, form) => ({
+    ...message,
+    map: message.map || form === 'picture',
+  })),
+  route('encode', verbs.encode, {}),
+  route('reconstruct', verbs.reconstruct, sampleViews, withFormat),
+];
+
+function route<Request, Response>(
+  path: string,
+  verb: Verb<Request, Response>,
+  views: Views<Response>,
+  /** What the message must ask for so that the form can be made. */
+  adapt: (message: Request, form: string) => Request = message => message,
+): VerbRoute {
+  return {
+    path,
+    verb,
+    streams: verb.join !== undefined,
+    pictures: views.picture !== undefined,
+    arrays: views.array !== undefined,
+    async handle(services, target, request, response) {
+      const signal = signalOf(request, response);
+      const form = chooseForm(request, verb, views);
+      const reader = new MessageReader(verb, services.limits.maxBodyBytes);
+      const fixed = target.version === 0 ? { model: target.model } : target;
+      const message = adapt(await reader.read(request, fixed, queryOf(request)), form);
+      await sendAnswer(response, form, verb, views, verb.answer(message, { services, signal }), signal);
+    },
+  };
+}
+
+/** A sheet is drawn from numbers, whatever format the samples were asked in. */
+function withFormat<Message extends { format: generator.OutputFormat }>(message: Message, form: string): Message {
+  return form === 'picture' ? { ...message, format: generator.OutputFormat.FLOAT32 } : message;
+}
+
+export function verbRouter(services: Services): Router {
+  const router = Router();
+  router
+    .route('/v1/models')
+    .get((request, response) => describe(services, verbs.listModels, {}, request, response))
+    .all(notAllowed('GET'));
+  router
+    .route('/v1/models/:model/versions/:target')
+    .get((request, response) =>
+      describe(
+        services,
+        verbs.getModel,
+        { model: request.params.model, version: readVersion(request.params.target) },
+        request,
+        response,
+      ),
+    )
+    .post((request, response) => {
+      const { before, verb } = splitTarget(request.params.target);
+      const target = { model: request.params.model, version: readVersion(before) };
+      return findRoute(verb).handle(services, target, request, response);
+    })
+    .all(notAllowed('GET, POST'));
+  router
+    .route('/v1/models/:target')
+    .get((request, response) =>
+      describe(services, verbs.getModel, { model: request.params.target, version: 0 }, request, response),
+    )
+    .post((request, response) => {
+      const { before, verb } = splitTarget(request.params.target);
+      return findRoute(verb).handle(services, { model: before, version: 0 }, request, response);
+    })
+    .all(notAllowed('GET, POST'));
+  return router;
+}
+
+async function describe<Request, Response>(
+  services: Services,
+  verb: Verb<Request, Response>,
+  fields: Record<string, unknown>,
+  request: HttpRequest,
+  response: HttpResponse,
+): Promise<void> {
+  const message = verb.request.fromJSON(fields);
+  const signal = signalOf(request, response);
+  await sendAnswer(response, 'json', verb, {}, verb.answer(message, { services, signal }), signal);
+}
+
+/** "mnist-vae:sample" or, decoded by the router, "mnist-vae%3Asample". */
+function splitTarget(target: string): { before: string; verb: string } {
+  const colon = target.lastIndexOf(':');
+  return colon < 0 ? { before: target, verb: '' } : { before: target.slice(0, colon), verb: target.slice(colon + 1) };
+}
+
+function findRoute(name: string): VerbRoute {
+  const found = verbRoutes.find(({ path }) => path === name);
+  if (found !== undefined) return found;
+  const known = verbRoutes.map(({ path }) => `:${path}`).join(', ');
+  if (name === '') throw new GenserveError('METHOD_NOT_ALLOWED', `POST needs a verb after the model: ${known}`);
+  throw new GenserveError('OPERATION_UNSUPPORTED', `there is no verb :${name}; verbs are ${known}`, { field: 'verb' });
+}
+
+function readVersion(text: string): number {
+  const version = Number(text);
+  if (Number.isSafeInteger(version) && version > 0) return version;
+  throw invalid('version', `must be an integer of 1 or more, was "${text}"`);
+}
+
+function queryOf(request: HttpRequest): URLSearchParams {
+  return new URL(request.originalUrl, 'http://localhost').searchParams;
+}
+
+export function notAllowed(allowed: string) {
+  return (request: HttpRequest, response: HttpResponse): never => {
+    response.set('Allow', allowed);
+    throw new GenserveError('METHOD_NOT_ALLOWED', `${request.method} is not for this path; it takes ${allowed}`);
+  };
+}
