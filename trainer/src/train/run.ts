@@ -49,7 +49,12 @@ export interface PreparedRun extends BuiltModel {
   readonly stateVariables: readonly Variable[];
 }
 
-export async function prepareRun(record: RunRecord, engine: Engine, family?: Family): Promise<PreparedRun> {
+/** Builds the model of a record and compiles its steps. */
+export async function prepareRun(
+  record: Pick<RunRecord, 'family' | 'configuration' | 'domain' | 'training'>,
+  engine: Engine,
+  family?: Family,
+): Promise<PreparedRun> {
   const built = buildModel(record, family);
   const { model, variables } = built;
   const stateVariables = new Map<string, Variable>();

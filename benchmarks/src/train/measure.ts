@@ -1,0 +1,165 @@
+// One net: both sides checked for equal losses, then timed in turns beside the machine's own ceiling.
+import { fileURLToPath } from 'node:url';
+import { GenserveError } from '@genserve/runtime';
+import { z } from 'zod';
+import { Contestant } from '../contestant.js';
+import { median } from '../statistics.js';
+import type { TrainNet } from './nets.js';
+import { peerCommand, type Variant, variantName, variants } from './pytorch.js';
+
+export interface TimingOptions {
+  readonly threads: number;
+  /** Turns that each side has. */
+  readonly rounds: number;
+  /** Steps of a turn. */
+  readonly steps: number;
+}
+
+export interface Side {
+  /** Median milliseconds of a step. */
+  readonly milliseconds: number;
+  readonly peakBytes: number;
+  /** From the start of the process to the end of its first step. */
+  readonly firstStepSeconds: number;
+  /** Median of each turn, in order. */
+  readonly turns: readonly number[];
+}
+
+export interface Measurement {
+  readonly ours: Side;
+  readonly pytorch: Side;
+  /** The fastest way of PyTorch, and the medians of all that were tried. */
+  readonly variant: string;
+  readonly variants: Readonly<Record<string, number>>;
+  /** 2 x the multiply-adds of one step: forward, input gradients and filter gradients. */
+  readonly flops: number;
+  readonly gemmGflops: number;
+  /** Largest relative difference of the first losses. */
+  readonly lossDifference: number;
+}
+
+const timings = z.object({ milliseconds: z.array(z.number()), losses: z.array(z.array(z.number())) });
+const peak = z.object({ peak_bytes: z.number() });
+const work = z.object({ multiply_adds: z.number() });
+const product = z.object({ gflops: z.number() });
+
+/** Steps whose losses are compared; both sides are warm after them. */
+const CHECKED_STEPS = 5;
+const TOLERANCE = 1e-4;
+/** Steps by which the fastest way of PyTorch is chosen. */
+const TRIAL_STEPS = 10;
+/** Products in each turn of the ceiling; 20 and more over a net. */
+const PRODUCTS = 7;
+
+/** Throws INTERNAL where the two sides do not compute the same losses. */
+export async function measure(
+  net: TrainNet,
+  fixture: string,
+  ceilings: Contestant,
+  { threads, rounds, steps }: TimingOptions,
+): Promise<Measurement> {
+  const ours = await Racer.start(
+    new Contestant('genserve', {
+      file: process.execPath,
+      arguments: [fileURLToPath(new URL('compiled-step.js', import.meta.url)), fixture, String(threads)],
+    }),
+  );
+  let pytorch: Racer | undefined;
+  try {
+    const tried: Record<string, number> = {};
+    let best: Variant | undefined;
+    let lossDifference = 0;
+    for (const variant of variants(net)) {
+      const name = variantName(variant);
+      const racer = await Racer.start(new Contestant(`PyTorch (${name})`, peerCommand(net, fixture, variant, threads)));
+      lossDifference = Math.max(lossDifference, difference(net, ours, racer));
+      const trial = await racer.turn(TRIAL_STEPS);
+      const leader = best && tried[variantName(best)];
+      tried[name] = trial;
+      if (leader === undefined || trial < leader) {
+        await pytorch?.close();
+        pytorch = racer;
+        best = variant;
+      } else await racer.close();
+    }
+    // There is one variant at least.
+    const rival = pytorch!;
+    let gemmGflops = 0;
+    for (let round = 0; round < rounds; round++) {
+      // Whoever goes second finds the machine warmer: they take turns at that too.
+      for (const racer of round % 2 === 0 ? [ours, rival] : [rival, ours]) await racer.race(steps);
+      gemmGflops = Math.max(gemmGflops, (await ceilings.ask(`gemm ${PRODUCTS}`, product)).gflops);
+    }
+    const sides = { ours: await ours.summary(), pytorch: await rival.summary() };
+    const { multiply_adds } = await rival.contestant.ask('count', work);
+    return {
+      ...sides,
+      variant: variantName(best!),
+      variants: tried,
+      flops: 2 * multiply_adds,
+      gemmGflops,
+      lossDifference,
+    };
+  } finally {
+    await ours.close();
+    await pytorch?.close();
+  }
+}
+
+class Racer {
+  readonly #milliseconds: number[] = [];
+  readonly #turns: number[] = [];
+
+  private constructor(
+    readonly contestant: Contestant,
+    readonly firstLosses: readonly (readonly number[])[],
+    readonly firstStepSeconds: number,
+  ) {}
+
+  static async start(contestant: Contestant): Promise<Racer> {
+    const start = performance.now();
+    const first = await contestant.ask('run 1', timings);
+    const firstStepSeconds = (performance.now() - start) / 1000;
+    const next = await contestant.ask(`run ${CHECKED_STEPS - 1}`, timings);
+    return new Racer(contestant, [...first.losses, ...next.losses], firstStepSeconds);
+  }
+
+  /** Median milliseconds of so many steps. */
+  async turn(steps: number): Promise<number> {
+    return median((await this.contestant.ask(`run ${steps}`, timings)).milliseconds);
+  }
+
+  /** A turn that counts. */
+  async race(steps: number): Promise<void> {
+    const { milliseconds } = await this.contestant.ask(`run ${steps}`, timings);
+    this.#milliseconds.push(...milliseconds);
+    this.#turns.push(median(milliseconds));
+  }
+
+  async summary(): Promise<Side> {
+    const { peak_bytes } = await this.contestant.ask('peak', peak);
+    const { firstStepSeconds } = this;
+    return { milliseconds: median(this.#milliseconds), peakBytes: peak_bytes, firstStepSeconds, turns: this.#turns };
+  }
+
+  close(): Promise<void> {
+    return this.contestant.close();
+  }
+}
+
+function difference(net: TrainNet, ours: Racer, theirs: Racer): number {
+  const differences = ours.firstLosses.flatMap((losses, step) =>
+    losses.map((loss, update) => {
+      const other = theirs.firstLosses[step]?.[update] ?? Number.NaN;
+      return Math.abs(loss - other) / Math.max(1, Math.abs(other));
+    }),
+  );
+  // NaN is no agreement either.
+  if (differences.every(each => each <= TOLERANCE)) return Math.max(...differences);
+  const list = (racer: Racer) => racer.firstLosses.map(losses => losses.map(loss => loss.toPrecision(8)).join(' + '));
+  throw new GenserveError(
+    'INTERNAL',
+    `${net.name}: the first losses differ by more than ${TOLERANCE}, so the two sides do not train the same net: ` +
+      `${list(ours).join(', ')} here, ${list(theirs).join(', ')} in ${theirs.contestant.name}`,
+  );
+}

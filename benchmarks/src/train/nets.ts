@@ -1,0 +1,66 @@
+// The training steps that are measured: for each a family with its preset here, and a plain PyTorch program in peers/.
+
+export interface TrainNet {
+  /** Name in metrics: train.<name>.vs_pytorch. */
+  readonly name: string;
+  readonly family: string;
+  readonly preset: string;
+  /** Laid over the preset. */
+  readonly configuration?: object;
+  /** Laid over the family's training settings. */
+  readonly training?: object;
+  readonly data: string;
+  readonly batch: number;
+  /** Program in peers/. */
+  readonly peer: string;
+  /** Whether PyTorch's layout of images matters: both are tried then. */
+  readonly convolutional: boolean;
+}
+
+export const trainNets: readonly TrainNet[] = [
+  {
+    name: 'vae',
+    family: 'vae',
+    preset: 'thesis',
+    data: 'mnist',
+    batch: 64,
+    peer: 'vae.py',
+    convolutional: true,
+  },
+  {
+    name: 'dcgan',
+    family: 'dcgan',
+    preset: 'paper',
+    data: 'mnist',
+    batch: 64,
+    peer: 'dcgan.py',
+    convolutional: true,
+  },
+  {
+    name: 'gated-pixelcnn',
+    family: 'gated-pixelcnn',
+    preset: 'bench',
+    data: 'mnist',
+    batch: 64,
+    peer: 'gated_pixelcnn.py',
+    convolutional: true,
+  },
+  {
+    name: 'glow',
+    family: 'glow',
+    preset: 'small',
+    data: 'mnist',
+    batch: 64,
+    peer: 'glow.py',
+    convolutional: true,
+  },
+  {
+    name: 'made',
+    family: 'made',
+    preset: 'paper',
+    data: 'mnist',
+    batch: 64,
+    peer: 'made.py',
+    convolutional: false,
+  },
+];

@@ -1,0 +1,50 @@
+// Runs a fixture's training step on our compiled engine, for the benchmark and the profiler.
+
+import type { Tensors } from '@genserve/runtime';
+import { type CompiledStage, compiledEngine, initialState, prepareRun, type State } from '@genserve/trainer';
+import { LEARNING_RATE, readBatches, readRecord } from './fixture.js';
+
+/** Schedules have run out by then: coefficients such as the weight of a KL term are at their last value. */
+const SETTLED = 1_000_000;
+
+export interface StepRunnerOptions {
+  readonly threads: number;
+  /** Prefix of the profile that onnxruntime writes. */
+  readonly profile?: string | undefined;
+}
+
+export class StepRunner {
+  #done = 0;
+
+  private constructor(
+    readonly stage: CompiledStage,
+    private readonly state: State,
+    private readonly batches: readonly Tensors[],
+  ) {}
+
+  static async create(folder: string, { threads, profile }: StepRunnerOptions): Promise<StepRunner> {
+    const record = await readRecord(folder);
+    const engine = compiledEngine({ threads, ...(profile !== undefined && { profile }) });
+    const { stages, stateVariables } = await prepareRun(record, engine);
+    return new StepRunner(stages[0]!, initialState(stateVariables, record.seed), await readBatches(folder));
+  }
+
+  /** One update of every optimiser in turn: their losses before it, and how long it took. */
+  async step(): Promise<{ milliseconds: number; losses: number[] }> {
+    const batch = this.batches[this.#done % this.batches.length]!;
+    this.#done++;
+    const losses: number[] = [];
+    const start = performance.now();
+    for (const { program, executable } of this.stage.steps) {
+      const scalars = program.scalars(this.#done, SETTLED, LEARNING_RATE);
+      const fed = program.program.inputs.map(({ name }) => [name, scalars[name] ?? batch[name]!]);
+      const { loss } = await executable.run(Object.fromEntries(fed), this.state);
+      losses.push(loss!.data[0]!);
+    }
+    return { milliseconds: performance.now() - start, losses };
+  }
+
+  async close(): Promise<void> {
+    for (const { executable } of this.stage.steps) await executable.close();
+  }
+}
