@@ -168,13 +168,7 @@ export const elementwise: KernelGroup = {
   Select: call => {
     const { builder } = call;
     const condition = cast(builder, call.input('condition'), 'bool');
-    const [yes, no] = [call.input('t'), call.input('e')];
-    // a condition of rank 1 selects whole rows
-    const wide =
-      condition.shape.length === 1 && yes.shape.length > 1
-        ? builder.reshape(condition, [condition.shape[0]!, ...yes.shape.slice(1).map(() => 1)])
-        : condition;
-    return builder.emit('Where', [wide, yes, no]);
+    return builder.emit('Where', [condition, call.input('t'), call.input('e')]);
   },
   Selu: call => call.builder.emit('Selu', [call.input('x')], SELU),
   Sigmoid: unary('Sigmoid'),

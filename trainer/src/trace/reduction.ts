@@ -5,10 +5,12 @@ import type { KernelCall, KernelGroup, KernelMapping } from './kernel.js';
 import { frontAxis } from './shape.js';
 
 function axesOf(call: KernelCall, x: Value): number[] {
-  const { axis } = call.attributes;
-  if (axis === undefined || axis === null) return x.shape.map((_, index) => index);
+  // Max alone calls them reductionIndices
+  const name = call.kernel === 'Max' ? 'reductionIndices' : 'axis';
+  const axes = call.attributes[name];
+  if (axes === undefined || axes === null) return x.shape.map((_, index) => index);
   return call
-    .numbers('axis')
+    .numbers(name)
     .map(each => frontAxis(each, x.shape.length))
     .sort((a, b) => a - b);
 }
