@@ -3,7 +3,7 @@ import type { Domain } from '@genserve/runtime';
 import { GenserveError } from '@genserve/runtime';
 import type { Dataset } from './dataset.js';
 import { permutation } from './order.js';
-import { type Store, subset } from './store.js';
+import { concatenate, type Store, subset } from './store.js';
 
 export interface Found {
   readonly name: string;
@@ -52,6 +52,7 @@ export function assemble(found: Found, seed: number): Dataset {
     train,
     calibration,
     test,
+    all: concatenate([all, found.calibration, found.test].filter(part => part !== undefined)),
     sha256,
     licence,
     attribution,

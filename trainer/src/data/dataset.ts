@@ -12,6 +12,8 @@ export interface Rows {
 export interface Split {
   readonly count: number;
   read(indices: readonly number[]): Promise<Rows>;
+  /** What a row is called where it has a name: the file of an image. */
+  nameOf?(index: number): string;
 }
 
 export interface Dataset {
@@ -21,6 +23,8 @@ export interface Dataset {
   /** Held out of training for calibration and early stopping: cut from train by seed where the source has none. */
   readonly calibration: Split;
   readonly test: Split;
+  /** Every row, in the order of the source: for scoring a whole set. */
+  readonly all: Split;
   /** SHA-256 of the source data, lower-case hexadecimal. */
   readonly sha256: string;
   readonly licence: string;

@@ -1,5 +1,6 @@
 // Rows that are image files: decoded, resized and cropped when they are read, and kept as bytes within a bound.
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { GenserveError } from '@genserve/runtime';
 import sharp from 'sharp';
 import type { Store } from './store.js';
@@ -45,15 +46,20 @@ export async function decodeImage(path: string, size: ImageSize): Promise<Buffer
   }
 }
 
-/** Files as rows. Memory: one batch, and the first images decoded up to `cacheBytes`. */
-export function imageFileStore(paths: readonly string[], size: ImageSize, labels?: Int32Array<ArrayBuffer>): Store {
+/** Files as rows, `paths` relative to `folder`. Memory: one batch, and the first images decoded up to `cacheBytes`. */
+export function imageFileStore(
+  folder: string,
+  paths: readonly string[],
+  size: ImageSize,
+  labels?: Int32Array<ArrayBuffer>,
+): Store {
   const rowSize = size.height * size.width * size.channels;
   const capacity = Math.min(paths.length, Math.floor(cacheBytes / rowSize));
   const cache = new Map<number, Buffer>();
   const decoded = async (index: number): Promise<Buffer> => {
     const kept = cache.get(index);
     if (kept) return kept;
-    const bytes = await decodeImage(paths[index]!, size);
+    const bytes = await decodeImage(join(folder, paths[index]!), size);
     // A copy: what sharp returns lies in memory of its own that the garbage collector does not see filling up.
     if (cache.size < capacity) cache.set(index, Buffer.from(bytes));
     return bytes;
@@ -61,6 +67,7 @@ export function imageFileStore(paths: readonly string[], size: ImageSize, labels
   return {
     count: paths.length,
     labels,
+    nameOf: index => paths[index]!,
     async read(indices) {
       const data = new Float32Array(indices.length * rowSize);
       let next = 0;

@@ -52,5 +52,45 @@ export function subset(store: Store, indices: Int32Array): Store {
     count: indices.length,
     labels: labels && Int32Array.from(indices, i => labels[i]!),
     read: rows => store.read(rows.map(row => indices[row]!)),
+    ...(store.nameOf && { nameOf: row => store.nameOf!(indices[row]!) }),
+  };
+}
+
+/** The rows of several parts, one after the other. Labels are kept where every part has them. */
+export function concatenate(parts: readonly Split[]): Split {
+  const starts: number[] = [];
+  let count = 0;
+  for (const part of parts) {
+    starts.push(count);
+    count += part.count;
+  }
+  const partOf = (row: number) => starts.findLastIndex(start => start <= row);
+  return {
+    count,
+    async read(indices) {
+      // Rows are read part by part and put where they were asked for.
+      const groups = parts.map(() => [] as number[]);
+      indices.forEach((row, place) => {
+        groups[partOf(row)]!.push(place);
+      });
+      let data: Float32Array<ArrayBuffer> | undefined;
+      const labels = new Int32Array(indices.length).fill(-1);
+      let labelled = true;
+      for (const [part, places] of groups.entries()) {
+        if (places.length === 0) continue;
+        const rows = await parts[part]!.read(places.map(place => indices[place]! - starts[part]!));
+        const size = rows.data.length / places.length;
+        data ??= new Float32Array(indices.length * size);
+        for (const [i, place] of places.entries()) {
+          data.set(rows.data.subarray(i * size, (i + 1) * size), place * size);
+          labels[place] = rows.labels?.[i] ?? -1;
+        }
+        labelled &&= rows.labels !== undefined;
+      }
+      return { data: data ?? new Float32Array(0), ...(labelled && { labels }) };
+    },
+    ...(parts.every(part => part.nameOf) && {
+      nameOf: row => parts[partOf(row)]!.nameOf!(row - starts[partOf(row)]!),
+    }),
   };
 }

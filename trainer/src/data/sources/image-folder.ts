@@ -45,8 +45,7 @@ export const imageFolder: FormatSource = {
     const store = (part: readonly string[] | undefined) => {
       if (!part) return undefined;
       const labels = Int32Array.from(part, path => classes.indexOf(classOf(path)));
-      const absolute = part.map(path => join(folder, path));
-      return imageFileStore(absolute, size.target, classes.length > 0 ? labels : undefined);
+      return imageFileStore(folder, part, size.target, classes.length > 0 ? labels : undefined);
     };
     const without = paths.filter(path => classOf(path) === '').length;
     const { height, width, channels } = size.target;

@@ -5,6 +5,7 @@ import { importModule } from '../../import-module.js';
 import type { Dataset, Split } from '../dataset.js';
 import { look } from '../files.js';
 import type { FormatSource } from '../source.js';
+import { concatenate } from '../store.js';
 
 const split = z.custom<Split>(
   // Looked at member by member right here.
@@ -18,6 +19,7 @@ const shape = z.object({
   train: split,
   calibration: split,
   test: split,
+  all: split.optional(),
   sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits'),
   licence: z.string(),
   attribution: z.string(),
@@ -45,6 +47,7 @@ export const userModule: FormatSource = {
       );
     }
     // Checked above, except for the domain's members, which the family reads.
-    return dataset as Dataset;
+    const made = dataset as Dataset;
+    return { ...made, all: checked.data.all ?? concatenate([made.train, made.calibration, made.test]) };
   },
 };

@@ -119,6 +119,12 @@ describe('image folders', () => {
     const dataset = await openDataset(join(root, 'parts'));
     expect([dataset.train.count, dataset.calibration.count, dataset.test.count]).toEqual([4, 3, 2]);
     expect(dataset.domain.image?.labels).toEqual(['even', 'odd']);
+    expect(Array.from({ length: 9 }, (_, i) => dataset.all.nameOf?.(i))).toEqual([
+      ...['train/even/0.png', 'train/even/2.png', 'train/odd/1.png', 'train/odd/3.png'],
+      ...['validation/even/0.png', 'validation/even/2.png', 'validation/odd/1.png'],
+      ...['test/even/0.png', 'test/odd/1.png'],
+    ]);
+    expect([...(await dataset.all.read([8, 0, 6])).labels!]).toEqual([1, 0, 1]);
     expect(dataset.split).toBe('train 4, calibration 3, test 2');
   });
 
@@ -286,6 +292,7 @@ describe('modules of the user', () => {
   it('are asked for a Dataset with the options', async () => {
     const dataset = await openDataset(write('mine.mjs', body("'mine'")), { seed: 5 });
     expect(dataset.train.count).toBe(15);
+    expect([...(await dataset.all.read([18, 3])).data]).toEqual([1, 3]);
   });
   it('hear what is wrong with the Dataset that they return', async () => {
     await expect(openDataset(write('wrong.mjs', body('3')))).rejects.toThrow('licence');
