@@ -1,0 +1,299 @@
+// What must hold for every exact autoregressive model of binary images: probabilities sum to one, no pixel sees itself or
+// the future, drawing pixel by pixel is the same model, and the exported graphs are the same model too.
+import { type Domain, float32, int32, type Tensors } from '@genserve/runtime';
+import { afterAll, describe, expect, test } from 'vitest';
+import { eagerEngine } from '../engine/eager.js';
+import type { State } from '../engine/program.js';
+import { createSession } from '../engine/session.js';
+import { operationProgram } from '../export/operation-program.js';
+import type { Family, Model } from '../family.js';
+import type { Variable } from '../nn/variable.js';
+import { Scope } from '../nn/variable.js';
+import { exportOperations } from '../trace/operations.js';
+import { initialState } from '../train/initial-state.js';
+import { gatedPixelCnn } from './gated-pixelcnn.js';
+
+interface Case {
+  readonly name: string;
+  readonly family: Family;
+  readonly settings: object;
+  readonly classes: number;
+}
+
+// Outside its file a family's configuration is opaque, as in the registry.
+const erase = <Configuration>(family: Family<Configuration>) => family as unknown as Family;
+const tiny = { channels: 4, layers: 4, size: 3, firstSize: 3, head: 4 };
+const cases: Case[] = [
+  { name: 'gated-pixelcnn', family: erase(gatedPixelCnn), settings: tiny, classes: 0 },
+  {
+    name: 'gated-pixelcnn with labels',
+    family: erase(gatedPixelCnn),
+    settings: { ...tiny, condition: 'label' },
+    classes: 3,
+  },
+];
+
+/** A model of random parameters, biases included. */
+class Subject {
+  readonly model: Model;
+  readonly state: State;
+  readonly #variables: readonly Variable[];
+
+  constructor(
+    { family, settings, classes }: Case,
+    readonly height: number,
+    readonly width: number,
+  ) {
+    const scope = new Scope();
+    const labels = Array.from({ length: classes }, (_, k) => `class ${k}`);
+    const domain: Domain = {
+      image: { height, width, channels: 1, levels: 2, binarisation: 'none', polarity: '', labels },
+    };
+    this.model = family.build(family.configuration.parse(settings), domain, scope);
+    this.#variables = scope.variables();
+    this.state = initialState(this.#variables, 1);
+    for (const [name, values] of initialState(this.#variables.map(noisy), 2)) {
+      const own = this.state.get(name)!;
+      for (const [i, value] of values.entries()) own[i]! += value;
+    }
+  }
+
+  program(operation: string) {
+    const spec = this.model.operations.find(({ name }) => name === operation)!;
+    return operationProgram(spec, this.#variables);
+  }
+
+  /** Runs an operation; absent inputs take their defaults at this batch size. */
+  async eager(operation: string, batch: number, given: Tensors): Promise<Tensors> {
+    const executable = await eagerEngine().compile(this.program(operation), batch);
+    return executable.run(this.feeds(operation, batch, given), this.state);
+  }
+
+  feeds(operation: string, batch: number, given: Tensors): Tensors {
+    const spec = this.model.operations.find(({ name }) => name === operation)!;
+    return Object.fromEntries(
+      spec.inputs.map(port => {
+        const shape = port.role === 'count' ? [] : [batch, ...(port.shape ?? [])];
+        const values = new Array(shape.reduce((product, extent) => product * extent, 1)).fill(port.default ?? 0);
+        return [
+          port.name,
+          given[port.name] ?? (port.dtype === 'int32' ? int32(shape, values) : float32(shape, values)),
+        ];
+      }),
+    );
+  }
+
+  images(values: ArrayLike<number>) {
+    const { height, width } = this;
+    return float32([values.length / (height * width), height, width, 1], values);
+  }
+}
+
+/** A standard deviation of 0.7 on everything makes small models far from uniform. */
+const noisy = (variable: Variable): Variable =>
+  Object.assign(Object.create(variable), {
+    initialise: (context: Parameters<Variable['initialise']>[0]) => context.normal().map(x => 0.7 * x),
+  });
+
+/** All binary images of n pixels, one after the other. */
+const allImages = (n: number) =>
+  Array.from({ length: 2 ** n }, (_, code) => Array.from({ length: n }, (_, i) => (code >> i) & 1)).flat();
+
+/** A repeatable sequence in (0, 1). */
+function uniforms(count: number): number[] {
+  let state = 12345;
+  return Array.from({ length: count }, () => {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    return (state + 0.5) / 2 ** 32;
+  });
+}
+
+const sessions: { close(): Promise<void> }[] = [];
+afterAll(async () => {
+  for (const session of sessions) await session.close();
+});
+
+/** The operation as it is served, on onnxruntime. */
+async function served(subject: Subject, operation: string) {
+  const { operations, weights } = exportOperations([subject.program(operation)], subject.state);
+  const session = await createSession(operations[0]!.model, { threads: 1, ...(weights.length > 0 && { weights }) });
+  sessions.push(session);
+  return (batch: number, given: Tensors) => session.run(subject.feeds(operation, batch, given));
+}
+
+describe.each(cases)('$name', subjectCase => {
+  const { classes } = subjectCase;
+  const label = (batch: number, k: number): Tensors =>
+    classes > 0 ? { label: int32([batch], new Array(batch).fill(k)) } : {};
+  const labels = classes > 0 ? [-1, 0, classes - 1] : [-1];
+
+  test.each(labels)('gives the 16 images of 2x2 pixels probabilities that sum to one (label %i)', async k => {
+    const subject = new Subject(subjectCase, 2, 2);
+    const { log_prob } = await subject.eager('log_prob', 16, { x: subject.images(allImages(4)), ...label(16, k) });
+    const probabilities = Array.from(log_prob!.data, Math.exp);
+    expect(probabilities.reduce((sum, p) => sum + p)).toBeCloseTo(1, 6);
+    expect(Math.max(...probabilities) / Math.min(...probabilities)).toBeGreaterThan(2);
+  });
+
+  test.runIf(classes > 0)('depends on the label', async () => {
+    const subject = new Subject(subjectCase, 2, 2);
+    const x = subject.images(allImages(4));
+    const first = await subject.eager('log_prob', 16, { x, ...label(16, 0) });
+    const second = await subject.eager('log_prob', 16, { x, ...label(16, 1) });
+    expect(first.log_prob!.data).not.toEqual(second.log_prob!.data);
+  });
+
+  test('no pixel sees itself or the future, and each sees the whole past', async () => {
+    const [height, width] = [4, 5];
+    const n = height * width;
+    const subject = new Subject(subjectCase, height, width);
+    // log p(x_i | x_<i) of image 0 and of n images that each differ in one pixel
+    const image = uniforms(n).map(Math.round);
+    const changed = Array.from({ length: n }, (_, q) => image.map((value, i) => (i === q ? 1 - value : value)));
+    const x = subject.images([image, ...changed].flat());
+    const { map } = await subject.eager('log_prob_map', n + 1, { x, ...label(n + 1, 1) });
+    const at = (row: number, i: number) => map!.data[row * n + i]!;
+    for (let q = 0; q < n; q++) {
+      for (let i = 0; i < n; i++) {
+        if (i < q) expect(at(q + 1, i), `pixel ${i} sees pixel ${q}`).toBe(at(0, i));
+        if (i > q) expect(at(q + 1, i), `pixel ${i} does not see pixel ${q}`).not.toBe(at(0, i));
+      }
+      // log p(x_q) and log p(1 - x_q) under the same logit
+      expect(Math.exp(at(0, q)) + Math.exp(at(q + 1, q)), `pixel ${q} sees itself`).toBeCloseTo(1, 5);
+    }
+  });
+
+  test('the map adds up to the log-likelihood, and the exported graphs agree with TensorFlow.js', async () => {
+    const subject = new Subject(subjectCase, 4, 5);
+    const given = { x: subject.images(uniforms(60).map(Math.round)), ...label(3, 1) };
+    const { log_prob } = await subject.eager('log_prob', 3, given);
+    const { map } = await (await served(subject, 'log_prob_map'))(3, given);
+    const exported = await (await served(subject, 'log_prob'))(3, given);
+    for (const row of [0, 1, 2]) {
+      const sum = map!.data.subarray(20 * row, 20 * (row + 1)).reduce((total, value) => total + value, 0);
+      expect(sum).toBeCloseTo(log_prob!.data[row]!, 4);
+      expect(exported.log_prob!.data[row]).toBeCloseTo(log_prob!.data[row]!, 4);
+    }
+  });
+
+  test('samples follow the probabilities of the model', async () => {
+    const subject = new Subject(subjectCase, 2, 2);
+    const count = 8192;
+    const { log_prob } = await subject.eager('log_prob', 16, { x: subject.images(allImages(4)), ...label(16, 1) });
+    const sample = await served(subject, 'sample');
+    const { x } = await sample(count, { pixels: subject.images(uniforms(4 * count)), ...label(count, 1) });
+    expectFrequencies(codes(x!.data, 4), Array.from(log_prob!.data, Math.exp));
+  });
+
+  test('a pixel is drawn with the very probability that the likelihood gives it', async () => {
+    const subject = new Subject(subjectCase, 4, 5);
+    // Draws an image, then asks with u just below and just above each p(x_i = 1 | x_<i).
+    const drawn = await (await served(subject, 'sample'))(1, { pixels: subject.images(uniforms(20)), ...label(1, 1) });
+    const { map } = await subject.eager('log_prob_map', 1, { x: drawn.x!, ...label(1, 1) });
+    const one = Array.from(map!.data, (logProb, i) =>
+      drawn.x!.data[i] === 1 ? Math.exp(logProb) : 1 - Math.exp(logProb),
+    );
+    const mask = subject.images(new Array(400).fill(1).map((_, i) => (i % 21 === 0 ? 0 : 1)));
+    const complete = await served(subject, 'complete');
+    const x = subject.images(Array.from({ length: 20 }, () => Array.from(drawn.x!.data)).flat());
+    for (const [margin, value] of [
+      [-1e-4, 1],
+      [1e-4, 0],
+    ] as const) {
+      const pixels = subject.images(Array.from({ length: 400 }, (_, i) => one[i % 20]! + margin));
+      const { y } = await complete(20, { x, mask, pixels, ...label(20, 1) });
+      for (let i = 0; i < 20; i++) expect(y!.data[21 * i], `pixel ${i} at u = p + ${margin}`).toBe(value);
+    }
+  });
+
+  test('a completion keeps what is known, and follows the conditional of what comes after it', async () => {
+    const subject = new Subject(subjectCase, 2, 2);
+    const count = 8192;
+    const { log_prob } = await subject.eager('log_prob', 16, { x: subject.images(allImages(4)), ...label(16, 1) });
+    const joint = Array.from(log_prob!.data, Math.exp);
+    // The first row is known to be (1, 0): images whose first two bits are those.
+    const matches = joint.map((p, code) => ((code & 3) === 1 ? p : 0));
+    const total = matches.reduce((sum, p) => sum + p);
+    const repeat = (values: number[]) => subject.images(Array.from({ length: count }, () => values).flat());
+    const complete = await served(subject, 'complete');
+    const { y } = await complete(count, {
+      x: repeat([1, 0, 0, 0]),
+      mask: repeat([1, 1, 0, 0]),
+      pixels: subject.images(uniforms(4 * count)),
+      ...label(count, 1),
+    });
+    expectFrequencies(
+      codes(y!.data, 4),
+      matches.map(p => p / total),
+    );
+  });
+
+  test('a temperature near zero draws the likelier value, a high one draws evenly', async () => {
+    const subject = new Subject(subjectCase, 2, 2);
+    const sample = await served(subject, 'sample');
+    const at = async (temperature: number, pixels: number[]) =>
+      (await sample(1, { pixels: subject.images(pixels), temperature: float32([1], [temperature]), ...label(1, 1) })).x!
+        .data;
+    expect(await at(1e-4, [0.02, 0.02, 0.02, 0.02])).toEqual(await at(1e-4, [0.98, 0.98, 0.98, 0.98]));
+    expect(Array.from(await at(1e4, [0.49, 0.51, 0.49, 0.51]))).toEqual([1, 0, 1, 0]);
+  });
+
+  test('a sample drawn in slices of rows has the bits of one drawn in one run', async () => {
+    const subject = new Subject(subjectCase, 4, 5);
+    const sample = await served(subject, 'sample');
+    const given = { pixels: subject.images(uniforms(60)), ...label(3, 1) };
+    const whole = await sample(3, given);
+    const spec = subject.model.operations.find(({ name }) => name === 'sample')!;
+    const states = (ports: typeof spec.inputs) => ports.filter(({ role }) => role === 'state').map(({ name }) => name);
+    if (!spec.inputs.some(({ name }) => name === 'row_count')) return;
+    let carried: Tensors = {};
+    for (const [first, count] of [
+      [0, 1],
+      [1, 2],
+      [3, 1],
+    ] as const) {
+      const part = await sample(3, {
+        ...given,
+        ...carried,
+        first_row: int32([], [first]),
+        row_count: int32([], [count]),
+      });
+      for (let image = 0; image < 3; image++) {
+        const range = [20 * image + 5 * first, 20 * image + 5 * (first + count)] as const;
+        expect(part.x!.data.slice(...range)).toEqual(whole.x!.data.slice(...range));
+      }
+      const next = states(spec.outputs);
+      carried = Object.fromEntries(states(spec.inputs).map((name, i) => [name, part[next[i]!]!]));
+    }
+    for (const [i, name] of states(spec.outputs).entries())
+      expect(carried[states(spec.inputs)[i]!]!.data, name).toEqual(whole[name]!.data);
+  });
+
+  test('a sample does not change with what it is drawn beside', async () => {
+    const subject = new Subject(subjectCase, 4, 5);
+    const sample = await served(subject, 'sample');
+    const pixels = uniforms(20 * 64);
+    const together = await sample(64, { pixels: subject.images(pixels), ...label(64, 1) });
+    for (const row of [0, 37, 63]) {
+      const part = [20 * row, 20 * (row + 1)] as const;
+      const alone = await sample(1, { pixels: subject.images(pixels.slice(...part)), ...label(1, 1) });
+      expect(alone.x!.data).toEqual(together.x!.data.slice(...part));
+    }
+  });
+});
+
+/** The number of each image of n pixels, first pixel = lowest bit. */
+function codes(data: ArrayLike<number>, n: number): number[] {
+  return Array.from({ length: data.length / n }, (_, row) =>
+    Array.from({ length: n }, (_, i) => data[row * n + i]! * 2 ** i).reduce((sum, bit) => sum + bit),
+  );
+}
+
+/** Every frequency within five standard deviations of its probability. */
+function expectFrequencies(drawn: readonly number[], probabilities: readonly number[]) {
+  for (const [code, p] of probabilities.entries()) {
+    const frequency = drawn.filter(each => each === code).length / drawn.length;
+    const deviation = Math.sqrt((p * (1 - p)) / drawn.length);
+    expect(Math.abs(frequency - p), `image ${code}: ${frequency} for ${p}`).toBeLessThanOrEqual(5 * deviation + 1e-9);
+  }
+}

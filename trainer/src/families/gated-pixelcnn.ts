@@ -1,0 +1,108 @@
+// Gated PixelCNN (van den Oord et al. 2016): p(x) as a product over pixels in raster order, each a Bernoulli variable
+// whose logit a gated convolutional network computes from the pixels before it; optionally conditional on a label.
+import { GenserveError, type ImageDomain } from '@genserve/runtime';
+import type { Tensor } from '@tensorflow/tfjs';
+import { z } from 'zod';
+import type { Family, NoiseSpec } from '../family.js';
+import { gatedStack } from '../nn/masked-gated-stack.js';
+import { tf } from '../trace/tensorflow.js';
+import {
+  type BinaryRasterModel,
+  binaryDomain,
+  binaryImageOf,
+  binaryLogProb,
+  binaryRasterOperations,
+} from './binary-raster.js';
+
+const oddSize = z
+  .int()
+  .min(3)
+  .refine(size => size % 2 === 1, 'must be odd');
+
+const configuration = z.strictObject({
+  /** Feature maps p of both stacks; each convolution has 2p, for tanh and gate. Multiples of 16 run fastest. */
+  channels: z.int().positive().default(16),
+  /** Gated layers after the first. */
+  layers: z.int().min(0).default(5),
+  /** Height and width of the kernels that the masks are laid over. */
+  size: oddSize.default(5),
+  /** The same for the first layer. */
+  firstSize: oddSize.default(7),
+  /** Feature maps of the two gated 1x1 layers before the logit. */
+  head: z.int().positive().default(32),
+  /** What every layer is conditioned on. */
+  condition: z.enum(['none', 'label']).default('none'),
+  /** Share of labels that training hides, so that a datum without a label has a likelihood too. */
+  labelDropout: z.number().min(0).max(1).default(0.1),
+});
+
+export type GatedPixelCnnConfiguration = z.infer<typeof configuration>;
+
+const presets = {
+  /** What ships: a receptive field of 13 rows and 27 columns, half the width of PixelVAE's decoder. */
+  small: { channels: 32, layers: 5 },
+  /** The model of the benchmarks. */
+  benchmark: { channels: 16, layers: 5 },
+  /** One of the models of Gulrajani et al. 2017 (PixelVAE), without its latent variables. */
+  deep: { channels: 32, layers: 12 },
+};
+
+export const gatedPixelCnn: Family<GatedPixelCnnConfiguration> = {
+  name: 'gated-pixelcnn',
+  paper: 'van den Oord et al. 2016, Conditional Image Generation with PixelCNN Decoders',
+  url: 'https://arxiv.org/abs/1606.05328',
+  configuration,
+  presets,
+  defaultPreset: 'small',
+  training: {
+    batch: 64,
+    optimiser: { name: 'adam', learningRate: 2e-3 },
+    parameterAverage: 0.999,
+  },
+
+  domain: (_, domain) => binaryDomain(domain),
+
+  build(settings, domain, scope) {
+    const image = binaryImageOf('gated-pixelcnn', domain);
+    const classes = settings.condition === 'label' ? classCount(image) : 0;
+    const stack = gatedStack(scope, { ...settings, width: image.width, inputs: 1, outputs: 1, condition: classes });
+    // h of eq. 4: the label as one of K, or zero where there is none.
+    const condition = (label: Tensor | undefined) => label && tf.oneHot(label, classes, 1, 0, 'float32');
+    const model: BinaryRasterModel = {
+      logits: (x, label) => stack.map(x, condition(label)),
+      raster: label => stack.raster(condition(label)),
+    };
+    const dropout: NoiseSpec = { name: 'label_dropout', distribution: 'uniform', shape: [] };
+
+    return {
+      stages: [
+        {
+          name: 'joint',
+          steps: [
+            {
+              name: 'likelihood',
+              parameters: scope.variables(),
+              noises: classes > 0 ? [dropout] : [],
+              usesLabel: classes > 0,
+              loss({ data, label, noise }) {
+                const shown =
+                  label &&
+                  tf.where(tf.less(noise.label_dropout!, settings.labelDropout), tf.scalar(-1, 'int32'), label);
+                return { loss: tf.neg(tf.mean(binaryLogProb(model, data, shown))) };
+              },
+            },
+          ],
+        },
+      ],
+      ...binaryRasterOperations(model, image, classes),
+      conditions: classes > 0 ? [{ kind: 'label', size: classes, names: image.labels, frequencies: [] }] : [],
+    };
+  },
+};
+
+function classCount({ labels }: ImageDomain): number {
+  if (labels.length > 0) return labels.length;
+  throw new GenserveError('CONFIGURATION_INVALID', 'condition: the data have no labels to be conditioned on', {
+    field: 'configuration.condition',
+  });
+}

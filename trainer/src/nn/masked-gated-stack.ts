@@ -1,0 +1,172 @@
+// The network of van den Oord et al. 2016, "Conditional Image Generation with PixelCNN Decoders": a vertical stack that
+// sees all rows above, a horizontal stack that sees the row to the left and is fed by the vertical one; no blind spot.
+//
+// The paper shifts the vertical stack down by one row before each hand-over, and masks the middle of the first layer.
+// Here the image is shifted once, down for one stack and right for the other, and every layer is the same.
+import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
+import { tf } from '../trace/tensorflow.js';
+import { fanInNormal } from './initialisers.js';
+import {
+  halfOf,
+  horizontalConvolution,
+  pointwiseConvolution,
+  shiftDown,
+  shiftRight,
+  verticalConvolution,
+} from './masked-convolution.js';
+import type { RasterNetwork } from './raster.js';
+import type { Scope } from './variable.js';
+
+export interface GatedStackOptions {
+  readonly width: number;
+  /** Channels of the image. */
+  readonly inputs: number;
+  /** Numbers that the network gives for each pixel. */
+  readonly outputs: number;
+  /** Feature maps p of both stacks. */
+  readonly channels: number;
+  /** Layers after the first. */
+  readonly layers: number;
+  /** Kernel of the first layer, 7 in the paper, and of the others, 5. */
+  readonly firstSize: number;
+  readonly size: number;
+  /** Feature maps of the two gated 1x1 layers at the end. */
+  readonly head: number;
+  /** Length of the vector h that every layer is conditioned on; 0 for none. */
+  readonly condition: number;
+}
+
+export interface GatedStack {
+  /** [batch, height, width, inputs] and h [batch, condition] -> [batch, height, width, outputs], all pixels at once. */
+  map(x: Tensor, condition?: Tensor): Tensor4D;
+  /** The same function, pixel by pixel. Call it outside any scan: what depends on h alone is computed here. */
+  raster(condition?: Tensor): RasterNetwork;
+}
+
+export function gatedStack(scope: Scope, options: GatedStackOptions): GatedStack {
+  const { channels, head, outputs } = options;
+  const layers = Array.from({ length: options.layers + 1 }, (_, index) =>
+    gatedLayer(scope.child(`layer${index}`), {
+      ...options,
+      inputs: index === 0 ? options.inputs : channels,
+      size: index === 0 ? options.firstSize : options.size,
+      residual: index > 0,
+    }),
+  );
+  const head1 = pointwiseConvolution(scope.child('head1'), { inputs: channels, outputs: 2 * head });
+  const head2 = pointwiseConvolution(scope.child('head2'), { inputs: head, outputs: 2 * head });
+  const last = pointwiseConvolution(scope.child('output'), { inputs: head, outputs, gain: 0.1 });
+
+  return {
+    map(x, condition) {
+      let vertical: Tensor = shiftDown(x);
+      let horizontal: Tensor = shiftRight(x);
+      for (const layer of layers) ({ vertical, horizontal } = layer.map(vertical, horizontal, condition));
+      return last.map(gate(head2.map(gate(head1.map(horizontal)))));
+    },
+
+    raster(condition) {
+      const biases = layers.map(layer => layer.biases(condition));
+      const { width } = options;
+      return {
+        // A window is a row or column short: the last one arrives when it is used.
+        rowState: byLayer(layers, ({ rows, inputs }) => [rows - 1, width, inputs]),
+        columnState: byLayer(layers, ({ columns, inputs }) => [(columns - 1) * inputs]),
+        row(state, above) {
+          let vertical = above;
+          const next: Record<string, Tensor> = {};
+          const drives: Record<string, Tensor> = {};
+          for (const [index, layer] of layers.entries()) {
+            const window = tf.concat([state[`layer${index}`]!, vertical], 1); // one for each layer, as stated above
+            next[`layer${index}`] = tf.slice(window, [0, 1, 0, 0], [-1, -1, -1, -1]);
+            const result = layer.row(window, biases[index]!);
+            vertical = result.vertical;
+            drives[`layer${index}`] = tf.squeeze(result.drive, [1]);
+          }
+          return { state: next, drives };
+        },
+        pixel(state, left, drives) {
+          let horizontal = left;
+          const next: Record<string, Tensor> = {};
+          for (const [index, layer] of layers.entries()) {
+            const window = tf.concat([state[`layer${index}`]!, horizontal], 1); // as above
+            next[`layer${index}`] = tf.slice(window, [0, layer.inputs], [-1, -1]);
+            horizontal = layer.pixel(window, horizontal, drives[`layer${index}`]!);
+          }
+          return { state: next, logits: last.pixel(gate(head2.pixel(gate(head1.pixel(horizontal))))) };
+        },
+      };
+    },
+  };
+}
+
+interface LayerOptions {
+  readonly inputs: number;
+  readonly channels: number;
+  readonly size: number;
+  readonly condition: number;
+  /** Whether the horizontal stack adds what it was given; it has as many channels then. */
+  readonly residual: boolean;
+}
+
+/** Figure 2 and eq. 4: both halves of both gates see V^T h. */
+function gatedLayer(scope: Scope, options: LayerOptions) {
+  const { inputs, channels, size, residual } = options;
+  const both = 2 * channels;
+  const vertical = verticalConvolution(scope.child('vertical'), { inputs, outputs: both, size });
+  const horizontal = horizontalConvolution(scope.child('horizontal'), { inputs, outputs: both, size });
+  const handOver = pointwiseConvolution(scope.child('hand-over'), { inputs: both, outputs: both });
+  const output = residual
+    ? pointwiseConvolution(scope.child('residual'), { inputs: channels, outputs: channels, biased: false })
+    : undefined;
+  const weights = (name: string) => scope.parameter(name, [options.condition, both], fanInNormal(options.condition, 1));
+  const condition =
+    options.condition > 0
+      ? { vertical: weights('vertical-condition'), horizontal: weights('horizontal-condition') }
+      : undefined;
+
+  /** V^T h for both stacks, [batch, 1, 1, 2 * channels]; nothing without a condition. */
+  const biases = (h: Tensor | undefined): Biases => {
+    if (!condition || !h) return {};
+    const bias = (v: Tensor) => tf.reshape(tf.matMul(h as Tensor2D, v), [-1, 1, 1, both]); // h has rank 2
+    return { vertical: bias(condition.vertical.value), horizontal: bias(condition.horizontal.value) };
+  };
+  /** The vertical stack after its gate, and what the horizontal one takes from it before the gate. */
+  const split = (convolved: Tensor, bias: Biases) => {
+    const before = plus(convolved, bias.vertical);
+    return { vertical: gate(before), drive: plus(handOver.map(before), bias.horizontal) };
+  };
+  return {
+    inputs,
+    rows: vertical.rows,
+    columns: halfOf(size),
+    biases,
+    map(v: Tensor, h: Tensor, conditionVector?: Tensor) {
+      const above = split(vertical.map(v), biases(conditionVector));
+      const gated = gate(tf.add(horizontal.map(h), above.drive));
+      return { vertical: above.vertical, horizontal: output ? tf.add(output.map(gated), h) : gated };
+    },
+    row: (window: Tensor, bias: Biases) => split(vertical.row(window), bias),
+    pixel(window: Tensor, h: Tensor, drive: Tensor): Tensor {
+      const gated = gate(tf.add(horizontal.pixel(window), drive));
+      return output ? tf.add(output.pixel(gated), h) : gated;
+    },
+  };
+}
+
+interface Biases {
+  readonly vertical?: Tensor;
+  readonly horizontal?: Tensor;
+}
+
+const plus = (x: Tensor, bias: Tensor | undefined): Tensor => (bias ? tf.add(x, bias) : x);
+
+/** tanh(a) * sigmoid(b) of the two halves of the last axis: eq. 2. */
+function gate(x: Tensor): Tensor {
+  const [a, b] = tf.split(x, 2, -1);
+  return tf.mul(tf.tanh(a!), tf.sigmoid(b!)); // two, as asked for
+}
+
+function byLayer<Layer>(layers: readonly Layer[], map: (layer: Layer) => readonly number[]) {
+  return Object.fromEntries(layers.map((layer, index) => [`layer${index}`, map(layer)]));
+}
