@@ -5,6 +5,7 @@ export * from './data/binarise.js';
 export type * from './data/dataset.js';
 export * from './data/open.js';
 export type * from './data/options.js';
+export * from './data/write-rows.js';
 export * from './engine/compiled.js';
 export * from './engine/eager.js';
 export type * from './engine/engine.js';
