@@ -1,7 +1,7 @@
 // The engine of a run that names none.
-import { eagerEngine } from '../engine/eager.js';
+import { compiledEngine } from '../engine/compiled.js';
 import type { Engine } from '../engine/engine.js';
 
 export async function defaultEngine(): Promise<Engine> {
-  return eagerEngine('cpu');
+  return compiledEngine();
 }

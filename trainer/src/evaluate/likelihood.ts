@@ -1,0 +1,140 @@
+// Likelihood of held-out data from an exported bundle alone: importance-weighted and evidence lower bounds with their parts.
+import {
+  type BundleGenerator,
+  elbo,
+  findOperation,
+  GenserveError,
+  iwae,
+  type Manifest,
+  OperationInputs,
+  type StepRow,
+  type Tensor,
+} from '@genserve/runtime';
+import { rowsInOrder } from '../data/batches.js';
+import type { Split } from '../data/dataset.js';
+
+export interface LikelihoodEvaluation {
+  /** Importance samples k; 1 for an exact likelihood. */
+  readonly draws: number;
+  readonly rows: number;
+  readonly seed: number;
+  /** By name, means over rows: nll_nats, nll_standard_error, bits_per_dim; and for a bound elbo_nats, elbo_standard_error, kl_nats and reconstruction_nats. */
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+export interface LikelihoodEvaluationOptions {
+  readonly draws?: number | undefined;
+  /** First rows of the split; all when absent. */
+  readonly limit?: number | undefined;
+  /** Of the binarisation and the importance samples; 0 when absent. */
+  readonly seed?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+const ROWS_PER_CHUNK = 50;
+/** Draws from which the KL and reconstruction terms are averaged. */
+const DRAWS_OF_PARTS = 10;
+
+/** -log p of the rows of a split, nats; the standard errors are over rows. */
+export async function evaluateLikelihood(
+  generator: BundleGenerator,
+  split: Split,
+  options: LikelihoodEvaluationOptions = {},
+): Promise<LikelihoodEvaluation> {
+  const { manifest } = generator;
+  const { likelihood, domain } = manifest;
+  if (!likelihood || !domain || likelihood.kind === 'none')
+    throw new GenserveError('OPERATION_UNSUPPORTED', `${manifest.name} has no likelihood`);
+  const bound = likelihood.kind === 'bound';
+  const { seed = 0, signal } = options;
+  const draws = bound ? (options.draws ?? 100) : 1;
+  const rows = Math.min(options.limit ?? split.count, split.count);
+  const hasMap = manifest.operations.some(({ name }) => name === 'log_prob_map');
+  const nll: number[] = [];
+  const negativeElbo: number[] = [];
+  const reconstruction: number[] = [];
+  const kl: number[] = [];
+  for (let first = 0; first < rows; first += ROWS_PER_CHUNK) {
+    signal?.throwIfAborted();
+    const count = Math.min(ROWS_PER_CHUNK, rows - first);
+    const { data } = await rowsInOrder(split, domain, { first, count, seed });
+    const tensor = dataTensor(manifest, data, count);
+    const weights = await logWeights(generator, 'log_prob', tensor, draws, seed);
+    for (const row of weights) {
+      nll.push(-iwae(row).logProb);
+      negativeElbo.push(-elbo(row).logProb);
+    }
+    if (bound && hasMap) {
+      const parts = await logWeights(generator, 'log_prob_map', tensor, Math.min(draws, DRAWS_OF_PARTS), seed);
+      parts.forEach((logLikelihoods, row) => {
+        const local = -mean(logLikelihoods);
+        reconstruction.push(local);
+        kl.push(-mean(weights[row]!.subarray(0, logLikelihoods.length)) - local);
+      });
+    }
+    options.onProgress?.(first + count, rows);
+  }
+  return {
+    draws,
+    rows,
+    seed,
+    metrics: {
+      nll_nats: mean(nll),
+      nll_standard_error: standardError(nll),
+      bits_per_dim: mean(nll) / (likelihood.dimensions * Math.LN2),
+      ...(bound && { elbo_nats: mean(negativeElbo), elbo_standard_error: standardError(negativeElbo) }),
+      ...(kl.length > 0 && { kl_nats: mean(kl), reconstruction_nats: mean(reconstruction) }),
+    },
+  };
+}
+
+/** Sums of an operation's output for each row and draw, [rows][draws], with the noise that scoring uses (contract, section 3). */
+async function logWeights(
+  generator: BundleGenerator,
+  name: string,
+  data: Tensor,
+  draws: number,
+  seed: number,
+): Promise<Float64Array[]> {
+  const { manifest, runner } = generator;
+  const operation = findOperation(manifest, name);
+  const rows = data.shape[0]!;
+  const port = operation.inputs.find(({ role }) => role === 'data')!;
+  const inputs = new OperationInputs(manifest, operation, rows, { [port.name]: data }, seed);
+  const output = operation.outputs[0]!.name;
+  const steps: StepRow[] = Array.from({ length: rows * draws }, (_, i) => {
+    return { index: i % rows, sample: 0, draw: Math.floor(i / rows) };
+  });
+  const result = Array.from({ length: rows }, () => new Float64Array(draws));
+  const limit = Math.max(1, runner.rowsPerStep(name));
+  for (let start = 0; start < steps.length; start += limit) {
+    const part = steps.slice(start, start + limit);
+    const { data: values } = (await runner.run(name, inputs.feeds(part)))[output]!;
+    const size = values.length / part.length;
+    part.forEach(({ index, draw }, i) => {
+      let sum = 0;
+      for (let j = i * size; j < (i + 1) * size; j++) sum += values[j]!;
+      result[index]![draw] = sum;
+    });
+  }
+  return result;
+}
+
+export function dataTensor(manifest: Manifest, data: Float32Array<ArrayBuffer>, count: number): Tensor {
+  const port = findOperation(manifest, 'log_prob').inputs.find(({ role }) => role === 'data')!;
+  return { dtype: 'float32', shape: [count, ...port.shape.slice(1)], data };
+}
+
+function mean(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]!;
+  return sum / values.length;
+}
+
+function standardError(values: readonly number[]): number {
+  if (values.length < 2) return 0;
+  const average = mean(values);
+  const squares = values.reduce((sum, value) => sum + (value - average) ** 2, 0);
+  return Math.sqrt(squares / (values.length - 1) / values.length);
+}

@@ -1,0 +1,266 @@
+// From a run's folder to a bundle: traced operations, weights, calibration, recorded values, a preview and a model card.
+import { readFile } from 'node:fs/promises';
+import {
+  type BundleGenerator,
+  type Bytes,
+  GenserveError,
+  type Golden,
+  goldenValues,
+  type Manifest,
+  memorySource,
+  type Operation,
+  openBundle,
+  type Port,
+  type Score,
+} from '@genserve/runtime';
+import type { Dataset } from '../data/dataset.js';
+import { evaluateLikelihood } from '../evaluate/likelihood.js';
+import type { Family, Model, PortSpec } from '../family.js';
+import { averagedState } from '../optim/average.js';
+import { writeReport } from '../report/write-report.js';
+import { exportOperations, type OperationGraphs } from '../trace/operations.js';
+import { latestCheckpoint, type Position } from '../train/checkpoint.js';
+import { buildModel } from '../train/run.js';
+import { type RunRecord, readRunRecord, runPaths } from '../train/run-folder.js';
+import { reopenDataset } from '../train/train.js';
+import { calibrate } from './calibrate.js';
+import { modelCard } from './card.js';
+import { halfPrecision } from './float16.js';
+import { generatorOf } from './open.js';
+import { operationProgram, portShape } from './operation-program.js';
+import { type BundleFiles, listFiles, type Published, publish } from './publish.js';
+import { encodeSheet } from './sheet.js';
+
+export interface ExportOptions {
+  /** The model repository; 'models' when absent. */
+  readonly out?: string | undefined;
+  /** [a-z0-9-]{1,63}; the run's id when absent. */
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  /** SPDX identifier of the weights' licence; Apache-2.0 when absent. */
+  readonly licence?: string | undefined;
+  /** Held-out rows that calibrate the scores; 5,000 when absent. */
+  readonly calibrationRows?: number | undefined;
+  /** Test rows and importance samples of the likelihood in the manifest; {rows: 1000, k: 100} when absent. */
+  readonly evaluation?: { readonly rows: number; readonly k: number } | undefined;
+  /** Needed where the run was started with a Dataset or Family of the caller's own. */
+  readonly dataset?: Dataset | undefined;
+  readonly family?: Family | undefined;
+  readonly onProgress?: ((stage: 'trace' | 'calibrate' | 'evaluate' | 'publish') => void) | undefined;
+}
+
+const SCORE_DRAWS = 10;
+const PREVIEW_SIDE = 10;
+const GOLDEN = { seed: 1, batch: 2, length: 16 } as const;
+/** Memory besides weights: onnxruntime itself and activations. */
+const BASE_MEMORY_BYTES = 48 * 2 ** 20;
+
+/** Publishes the newest checkpoint's averaged parameters as models/<name>/<next version>. */
+export async function exportBundle(runFolder: string, options: ExportOptions = {}): Promise<Published> {
+  const record = await readRunRecord(runFolder);
+  const checkpoint = await latestCheckpoint(runPaths(runFolder).checkpoints);
+  if (!checkpoint)
+    throw new GenserveError('INVALID_ARGUMENT', `run: ${runFolder} has no whole checkpoint yet`, { field: 'run' });
+  const dataset = await reopenDataset(record, options.dataset);
+  options.onProgress?.('trace');
+  const { family, model, variables } = buildModel(record, options.family);
+  const programs = model.operations.map(operation => operationProgram(operation, variables));
+  const graphs = exportOperations(programs, averagedState(checkpoint.state));
+  const files = graphFiles(graphs);
+
+  const draft = describe({ record, family, model, graphs, dataset, position: checkpoint.position, options, files });
+  const generator = await openDraft(draft, files);
+  try {
+    options.onProgress?.('calibrate');
+    const scores: Score[] = [];
+    for (const score of draft.scores) {
+      const { count, npy } = await calibrate(generator, score, dataset.calibration, options.calibrationRows ?? 5000);
+      const table = `tables/${score.name}.npy`;
+      files.set(table, npy);
+      const data = `${dataset.name}, held out of training, first ${count} rows`;
+      scores.push({ ...score, calibration: { count, table, data } });
+    }
+    const variants = [{ name: 'float16', folder: 'float16', maxError: await variantError(draft, files, generator) }];
+    const golden = await recordGolden(generator);
+    if (draft.domain?.image) files.set('preview.png', await preview(generator));
+    files.set('report.html', Uint8Array.from(await readFile(await writeReport(runFolder))));
+    options.onProgress?.('evaluate');
+    const metrics = await testMetrics(generator, dataset, options);
+    options.onProgress?.('publish');
+    const complete = (version: number): Manifest => ({
+      ...draft,
+      version,
+      scores,
+      variants,
+      golden,
+      provenance: { ...draft.provenance!, metrics },
+    });
+    return await publish(options.out ?? 'models', draft.name, complete, manifest => {
+      return new Map([...files, ['README.md', new TextEncoder().encode(modelCard(manifest))]]);
+    });
+  } finally {
+    await generator.close();
+  }
+}
+
+function graphFiles({ operations, weights }: OperationGraphs): Map<string, Bytes> {
+  const half = halfPrecision(
+    operations.map(({ model }) => model),
+    weights,
+  );
+  return new Map<string, Bytes>([
+    ...operations.map(({ name, model }) => [`${name}.onnx`, model] as const),
+    ['weights.bin', weights],
+    ...operations.map(({ name }, index) => [`float16/${name}.onnx`, half.models[index]!] as const),
+    ['float16/weights.bin', half.weights],
+  ]);
+}
+
+interface Parts {
+  readonly record: RunRecord;
+  readonly family: Family;
+  readonly model: Model;
+  readonly graphs: OperationGraphs;
+  readonly dataset: Dataset;
+  readonly position: Position;
+  readonly options: ExportOptions;
+  readonly files: BundleFiles;
+}
+
+/** The manifest but for what must be computed with the graphs: calibration, recorded values, figures. */
+function describe({ record, family, model, graphs, dataset, position, options, files }: Parts): Manifest {
+  const operations = model.operations.map((spec): Operation => {
+    const { cost } = graphs.operations.find(graph => graph.name === spec.name)!;
+    return {
+      name: spec.name,
+      file: `${spec.name}.onnx`,
+      inputs: spec.inputs.map(portOf),
+      outputs: spec.outputs.map(portOf),
+      cost,
+      members: [],
+    };
+  });
+  const likelihoodScore: Score = {
+    name: 'negative-log-likelihood',
+    formula: 'negative-log-likelihood',
+    operations: ['log_prob'],
+    parameters: {},
+    draws: model.likelihood.kind === 'bound' ? SCORE_DRAWS : 1,
+    seed: 0,
+    tables: [],
+    calibration: undefined,
+    recommended: true,
+  };
+  return {
+    format: 1,
+    name: options.name ?? record.id.toLowerCase().replaceAll(/[^a-z0-9-]/g, '-'),
+    version: 1,
+    family: { name: family.name, paper: family.paper, url: family.url },
+    domain: record.domain,
+    conditions: [...model.conditions],
+    noises: model.noises.map(({ name, distribution, shape }) => ({ name, distribution, shape: [...shape] })),
+    operations,
+    likelihood: model.likelihood,
+    scores: model.likelihood.kind === 'none' ? [] : [likelihoodScore],
+    variants: [],
+    files: listFiles(files),
+    golden: [],
+    needs: {
+      memoryBytes: BASE_MEMORY_BYTES + 3 * graphs.weights.length,
+      operators: [...new Set(graphs.operations.flatMap(graph => graph.operators))].sort(),
+    },
+    licence: { model: options.licence ?? 'Apache-2.0', data: dataset.licence, attribution: dataset.attribution },
+    provenance: {
+      dataset: dataset.name,
+      datasetSha256: dataset.sha256,
+      split: `train ${dataset.train.count}, calibration ${dataset.calibration.count}, test ${dataset.test.count}`,
+      seed: record.seed,
+      steps: position.step,
+      preset: record.preset,
+      trainingSeconds: position.elapsedSeconds,
+      metrics: {},
+      versions: record.versions,
+      created: new Date().toISOString(),
+      configuration: JSON.stringify({ configuration: record.configuration, training: record.training }),
+      command: record.command,
+    },
+    description: options.description ?? `${family.name} trained on ${dataset.name}.`,
+  };
+}
+
+function portOf(spec: PortSpec): Port {
+  return {
+    name: spec.name,
+    dtype: spec.dtype ?? 'float32',
+    shape: portShape(spec).map(size => (size === 'batch' ? 0 : size)),
+    role: spec.role,
+    ...(spec.level !== undefined && { level: spec.level }),
+    ...(spec.default !== undefined && { default: spec.default }),
+  };
+}
+
+async function openDraft(manifest: Manifest, files: BundleFiles, variant?: string): Promise<BundleGenerator> {
+  const source = memorySource({
+    // Bundle files are made here, each over a buffer of its own.
+    ...(Object.fromEntries(files) as Record<string, Bytes>),
+    'manifest.json': JSON.stringify(manifest),
+  });
+  return generatorOf(await openBundle(source), { variant });
+}
+
+async function recordGolden(generator: BundleGenerator): Promise<Golden[]> {
+  const { manifest, runner } = generator;
+  const golden: Golden[] = [];
+  for (const { name: operation } of manifest.operations) {
+    const outputs = await goldenValues(runner, manifest, operation, GOLDEN);
+    for (const [output, values] of Object.entries(outputs)) {
+      const { seed, batch } = GOLDEN;
+      golden.push({ operation, seed, batch, output, values, tolerance: tolerance(values) });
+    }
+  }
+  return golden;
+}
+
+/** Platforms differ by 1e-4 in pictures (contract, section 3), and by the rounding of long sums in log-probabilities. */
+function tolerance(values: readonly number[]): number {
+  return Math.max(1e-4, 1e-5 * Math.max(...values.map(Math.abs)));
+}
+
+/** Largest difference of the float16 variant's recorded values from the float32 graphs'. */
+async function variantError(draft: Manifest, files: BundleFiles, generator: BundleGenerator): Promise<number> {
+  const manifest = { ...draft, variants: [{ name: 'float16', folder: 'float16', maxError: 0 }] };
+  const variant = await openDraft(manifest, files, 'float16');
+  try {
+    let greatest = 0;
+    for (const { name } of draft.operations) {
+      const expected = await goldenValues(generator.runner, draft, name, GOLDEN);
+      const found = await goldenValues(variant.runner, draft, name, GOLDEN);
+      for (const [output, values] of Object.entries(expected))
+        for (const [index, value] of values.entries())
+          greatest = Math.max(greatest, Math.abs(value - found[output]![index]!));
+    }
+    return greatest;
+  } finally {
+    await variant.close();
+  }
+}
+
+async function preview(generator: BundleGenerator): Promise<Bytes> {
+  const { data } = await generator.sample({ count: PREVIEW_SIDE ** 2, seed: 0 });
+  return Uint8Array.from(await encodeSheet(data, PREVIEW_SIDE));
+}
+
+async function testMetrics(
+  generator: BundleGenerator,
+  dataset: Dataset,
+  options: ExportOptions,
+): Promise<Record<string, number>> {
+  if (generator.manifest.likelihood?.kind === 'none' || dataset.test.count === 0) return {};
+  const { rows, k } = options.evaluation ?? { rows: 1000, k: 100 };
+  const evaluation = await evaluateLikelihood(generator, dataset.test, { limit: rows, draws: k });
+  return Object.fromEntries([
+    ...Object.entries(evaluation.metrics).map(([name, value]) => [`test.${name}`, value]),
+    ['test.rows', evaluation.rows],
+    ['test.k', evaluation.draws],
+  ]);
+}
