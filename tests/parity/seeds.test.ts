@@ -1,0 +1,65 @@
+// One seed, one set of pictures: the 16 samples of every shipped model agree over gRPC, over HTTP and with
+// onnxruntime-web's WASM in Node. (Chromium's turn is in tests/browser.)
+
+import { readdirSync } from 'node:fs';
+import { generator as wire } from '@genserve/proto/wire';
+import { connect, type Generator, loadGenerator } from '@genserve/sdk';
+import { credentials } from '@grpc/grpc-js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { models } from '../support/paths.js';
+import { type ServedModels, serve } from '../support/serve.js';
+
+const seed = 7;
+const count = 16;
+
+let served: ServedModels;
+beforeAll(async () => {
+  served = await serve();
+});
+afterAll(() => served[Symbol.asyncDispose]());
+
+async function overGrpc(model: string): Promise<Float32Array> {
+  const client = new wire.GeneratorServiceClient(served.grpcAddress, credentials.createInsecure());
+  const values: number[] = [];
+  const request = wire.SampleRequest.fromPartial({ model, count, seed });
+  for await (const part of client.sample(request) as AsyncIterable<wire.SampleResponse>) {
+    const { data } = part.samples!;
+    for (let at = 0; at < data.length; at += 4) values.push(Buffer.from(data).readFloatLE(at));
+  }
+  client.close();
+  return Float32Array.from(values);
+}
+
+async function drawn(generator: Generator): Promise<Float32Array> {
+  const { data } = await generator.sample({ count, seed });
+  await generator.close();
+  return data.data as Float32Array;
+}
+
+function largestDifference(a: Float32Array, b: Float32Array): number {
+  expect(a.length).toBe(b.length);
+  return a.reduce((largest, value, index) => Math.max(largest, Math.abs(value - b[index]!)), 0);
+}
+
+describe.each(readdirSync(models).filter(name => !name.startsWith('.')))('%s', model => {
+  it('gives the same 16 samples through HTTP, gRPC and the SDK on the device', async () => {
+    const http = await drawn(await connect(served.url, { model }));
+    const grpc = await overGrpc(model);
+    const device = await drawn(await loadGenerator(`${served.url}bundles/${model}/1/`, { device: 'wasm' }));
+    expect(largestDifference(http, grpc)).toBe(0);
+    expect(largestDifference(http, device)).toBeLessThanOrEqual(1e-4);
+    expect(largestDifference(http, new Float32Array(http.length))).toBeGreaterThan(0.1);
+  });
+
+  it('gives a row alone as it gives it among others, bit for bit', async () => {
+    const remote = await connect(served.url, { model });
+    const all = await remote.sample({ count, seed });
+    const size = all.data.data.length / count;
+    const alone = await Promise.all(
+      Array.from({ length: count }, (_, firstIndex) => remote.sample({ count: 1, seed, firstIndex })),
+    );
+    for (const [index, row] of alone.entries())
+      expect(row.data.data).toEqual(all.data.data.slice(index * size, (index + 1) * size));
+    await remote.close();
+  });
+});

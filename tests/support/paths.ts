@@ -1,0 +1,7 @@
+// Where the repository's own things are, for tests of any folder.
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('../../', import.meta.url));
+export const models = `${root}models`;
+/** Debian's, which has the packages that the tests install. */
+export const python = '/usr/bin/python3';
