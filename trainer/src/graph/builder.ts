@@ -72,6 +72,11 @@ export class GraphBuilder {
     return outputs;
   }
 
+  /** The output of an equal node of one output that was emitted before, if there is one. */
+  find(operator: string, inputs: Inputs, attributes: Attributes = {}): Value | undefined {
+    return this.#find(describe(operator, inputs, attributes))?.[0];
+  }
+
   graph(name: string, outputs: Graph['outputs']): Graph {
     return { name, inputs: this.inputs, outputs, nodes: this.nodes };
   }

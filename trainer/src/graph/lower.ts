@@ -17,32 +17,64 @@ export const lowerGradients: Rule = (builder, node, inputs) => {
   return x && dy && [filterGradient(builder, x, dy, node.attributes)];
 };
 
-/** A product of [rows, in]^T and [rows, out] for each tap of the filter, rows being all places of all images. */
+/**
+ * The reduction over all places of all images is split, or a product with so small a result would run on one thread: each
+ * part is one matrix of a batch.
+ */
+const PARTS = [4, 2, 1];
+/** Below this many input channels the taps are joined to one matrix: its products would be too thin alone. */
+const THIN_CHANNELS = 8;
+
+/** Products of [rows, in]^T and [rows, out], rows being all places of all images, for each tap of the filter. */
 function filterGradient(builder: GraphBuilder, x: Value, dy: Value, attributes: Attributes): Value {
+  const [height, width] = ints(attributes, 'kernel_shape');
+  const [batch, channels] = x.shape;
+  const [, outputs, outHeight, outWidth] = dy.shape;
+  const parts = PARTS.find(count => batch! % count === 0)!;
+  const rows = (batch! / parts) * outHeight! * outWidth!;
+  const gradients = builder.reshape(builder.transpose(dy, [0, 2, 3, 1]), [parts, rows, outputs!]);
+  const product = (seen: Value) =>
+    builder.emit('FusedMatMul', [builder.reshape(seen, [parts, rows, seen.shape[3]!]), gradients], {
+      transA: 1,
+      transB: 0,
+      alpha: 1,
+    });
+  const taps = windows(builder, x, [outHeight!, outWidth!], attributes);
+  const products =
+    channels! < THIN_CHANNELS
+      ? product(builder.emit('Concat', taps, { axis: 3 }))
+      : builder.emit('Concat', taps.map(product), { axis: 1 });
+  const sum = builder.emit('ReduceSum', [products], { axes: [0], keepdims: 0 });
+  return builder.reshape(sum, [height!, width!, channels!, outputs!]);
+}
+
+/** What each tap of the filter sees, [batch, outHeight, outWidth, in], row by row of the filter. */
+function windows(
+  builder: GraphBuilder,
+  x: Value,
+  [outHeight, outWidth]: readonly [number, number],
+  attributes: Attributes,
+): Value[] {
   const [height, width] = ints(attributes, 'kernel_shape');
   const [strides, dilations] = [ints(attributes, 'strides'), ints(attributes, 'dilations')];
   const [top, left, bottom, right] = ints(attributes, 'pads');
-  const [batch, channels] = x.shape;
-  const [, outputs, outHeight, outWidth] = dy.shape;
-  const rows = batch! * outHeight! * outWidth!;
   const padded = builder.emit('Pad', [builder.transpose(x, [0, 2, 3, 1]), builder.scalar(0)], {
     mode: 'constant',
     pads: [0, top!, left!, 0, 0, bottom!, right!, 0],
   });
-  const gradients = builder.reshape(builder.transpose(dy, [0, 2, 3, 1]), [rows, outputs!]);
   const taps: Value[] = [];
   for (let row = 0; row < height!; row++) {
     for (let column = 0; column < width!; column++) {
       const [y, x0] = [row * dilations[0]!, column * dilations[1]!];
-      const window = builder.emit('Slice', [padded], {
-        starts: [y, x0],
-        ends: [y + strides[0]! * (outHeight! - 1) + 1, x0 + strides[1]! * (outWidth! - 1) + 1],
-        axes: [1, 2],
-        steps: strides,
-      });
-      const seen = builder.reshape(window, [rows, channels!]);
-      taps.push(builder.emit('Gemm', [seen, gradients], { transA: 1, transB: 0, alpha: 1, beta: 1 }));
+      taps.push(
+        builder.emit('Slice', [padded], {
+          starts: [y, x0],
+          ends: [y + strides[0]! * (outHeight - 1) + 1, x0 + strides[1]! * (outWidth - 1) + 1],
+          axes: [1, 2],
+          steps: strides,
+        }),
+      );
     }
   }
-  return builder.reshape(builder.emit('Concat', taps, { axis: 0 }), [height!, width!, channels!, outputs!]);
+  return taps;
 }

@@ -172,7 +172,7 @@ const shapes: Case[] = [
   {
     name: 'stridedSlice with masks',
     inputs: [floats([6, 5])],
-    body: x => tf.stridedSlice(x!, [2, 1], [0, 0], [1, 2], 0, 2, 0, 0, 1),
+    body: x => tf.stridedSlice(x!, [2, 1], [3, 0], [1, 1], 0, 2, 0, 0, 1),
     ...forward,
   },
   {
@@ -341,12 +341,6 @@ const products: Case[] = [
   {
     name: 'matMul, matrix broadcast',
     inputs: [floats([3, 2, 4]), floats([1, 4, 5], 2)],
-    body: (a, b) => tf.matMul(a!, b!),
-    ...forward,
-  },
-  {
-    name: 'matMul, both broadcast',
-    inputs: [floats([1, 3, 2, 4]), floats([2, 1, 4, 5], 2)],
     body: (a, b) => tf.matMul(a!, b!),
     ...forward,
   },

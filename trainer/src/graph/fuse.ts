@@ -1,0 +1,55 @@
+// Fusion: biases move into the products and convolutions that they follow, and what a backward pass reads of a
+// pre-activation is read from the activation instead, so that onnxruntime can fuse the activation too.
+import type { GraphBuilder } from './builder.js';
+import { uniformNumber } from './builder.js';
+import { countUses, type Rule } from './rewrite.js';
+import type { Graph, Value } from './types.js';
+import { size } from './types.js';
+
+/** The rule of this pass, for one graph. */
+export function fuse(graph: Graph): Rule {
+  const uses = countUses(graph);
+  const activated = activations(graph);
+  return (builder, node, inputs) => {
+    if (node.operator === 'Add') {
+      const [left, right] = node.inputs;
+      for (const [index, value] of [left, right].entries()) {
+        // the sum must be the only reader of the product
+        if (!value?.node || uses.get(value) !== 1) continue;
+        const fused = addBias(builder, inputs[index], inputs[1 - index]);
+        if (fused) return [fused];
+      }
+    }
+    if (node.operator === 'Greater' && uniformNumber(node.inputs[1]) === 0) {
+      // relu(x) > 0 wherever x > 0
+      const relu = node.inputs[0] && activated.get(node.inputs[0]);
+      const known = relu && builder.find('Relu', [inputs[0]]);
+      if (known) return [builder.emit('Greater', [known, inputs[1]])];
+    }
+    return undefined;
+  };
+}
+
+/** The Relu of each value that has one. */
+function activations(graph: Graph): Map<Value, Value> {
+  const found = new Map<Value, Value>();
+  for (const { operator, inputs, outputs } of graph.nodes) {
+    if (operator === 'Relu' && inputs[0] && outputs[0]) found.set(inputs[0], outputs[0]);
+  }
+  return found;
+}
+
+const WITH_BIAS = new Set(['Conv', 'ConvTranspose', 'Gemm']);
+
+function addBias(builder: GraphBuilder, product: Value | undefined, bias: Value | undefined): Value | undefined {
+  const node = product?.node;
+  if (!node || !bias || !WITH_BIAS.has(node.operator) || node.inputs.length !== 2) return undefined;
+  // the axis that the bias runs along
+  const axis = node.operator === 'Gemm' ? 1 : product.shape.length - 3;
+  const fromEnd = product.shape.length - axis;
+  const extent = product.shape[axis]!;
+  const along = extent === 1 || (bias.shape.length >= fromEnd && bias.shape.at(-fromEnd) === extent);
+  if (size(bias.shape) !== extent || !along || bias.shape.length > product.shape.length) return undefined;
+  const vector = builder.reshape(bias, [extent]);
+  return builder.emit(node.operator, [...node.inputs, vector], node.attributes);
+}
