@@ -1,5 +1,5 @@
 // The server: executors, repository, scheduler, HTTP and gRPC, put together and taken down in order.
-import { BundleGenerator, GenserveError } from '@genserve/runtime';
+import { GenserveError } from '@genserve/runtime';
 import { ExecutorPool } from './executor/pool.js';
 import { threadsPerExecutor } from './executor/threads.js';
 import { startGrpc } from './grpc/server.js';
@@ -37,19 +37,16 @@ export async function startServer(options: ServerOptions = {}): Promise<Genserve
     maxQueuedSteps: queue.maxSteps,
     maxQueuedBytes: queue.maxBytes,
   });
+  const runnerFor = (model: ServedModel) => scheduler.runnerFor(model);
   const repository = new Repository({
     folder: settings.models,
     prepare: async model => {
       for (const operation of warmUpOperations(model)) await pool.prepare(model, operation.name);
     },
-    runnerFor: model => scheduler.runnerFor(model),
+    runnerFor,
     onChange: () => readiness.changed(),
   });
-  const services: Services = {
-    repository,
-    limits,
-    generatorFor: model => new BundleGenerator(model.bundle, scheduler.runnerFor(model)),
-  };
+  const services: Services = { repository, limits, runnerFor };
   let http: Awaited<ReturnType<typeof startHttp>> | undefined;
   let grpc: Awaited<ReturnType<typeof startGrpc>> | undefined;
   try {

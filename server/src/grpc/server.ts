@@ -1,5 +1,5 @@
 // The gRPC side of the server: genserve.v1, health, and the Open Inference Protocol.
-import { generator, health } from '@genserve/proto/wire';
+import { generator, health, inference } from '@genserve/proto/wire';
 import { GenserveError } from '@genserve/runtime';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { Readiness } from '../readiness.js';
@@ -7,6 +7,7 @@ import * as verbs from '../verbs/table.js';
 import type { Services } from '../verbs/verb.js';
 import { decodingSafely, streamingVerb, unaryVerb } from './calls.js';
 import { healthService } from './health.js';
+import { inferenceHandlers } from './inference.js';
 
 export interface GrpcServer {
   readonly port: number;
@@ -30,6 +31,10 @@ export async function startGrpc(
     'grpc.max_send_message_length': -1,
   });
   server.addService(decodingSafely(generator.GeneratorServiceService, maxBodyBytes), generatorHandlers(app));
+  server.addService(
+    decodingSafely(inference.GRPCInferenceServiceService, maxBodyBytes),
+    inferenceHandlers(app, readiness),
+  );
   server.addService(
     health.HealthService,
     healthService(readiness, service => {

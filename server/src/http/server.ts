@@ -10,6 +10,7 @@ import { bundleRouter } from './bundle-routes.js';
 import { errorBody, errorHandler } from './errors.js';
 import { cors, securityHeaders } from './headers.js';
 import { healthRouter } from './health-routes.js';
+import { inferenceRouter } from './inference-routes.js';
 import { openApiDocument } from './openapi.js';
 import { pages } from './pages.js';
 import { requestIds } from './scope.js';
@@ -32,6 +33,7 @@ export function createApp(services: Services, readiness: Readiness, settings: Se
   if (settings.cors) app.use(cors);
   app.use(healthRouter(readiness));
   app.use(verbRouter(services));
+  app.use(inferenceRouter(services));
   app.use(bundleRouter(services.repository));
   app.get('/openapi.json', (_request, response) => {
     response.json(openApiDocument());

@@ -42,21 +42,24 @@ export function joinRows(operation: Operation, members: readonly Tensors[]): Ten
   return joined;
 }
 
-/** Rows [start, start + count) of every batch output; other outputs are shared. */
-export function takeRows(operation: Operation, outputs: Tensors, start: number, count: number, total: number): Tensors {
-  if (start === 0 && count === total) return outputs;
-  const taken: Record<string, Tensor> = { ...outputs };
-  for (const port of operation.outputs.filter(isBatchPort)) {
-    const tensor = tensorOf(outputs, port.name);
-    if (tensor.shape[0] !== total) {
-      throw new GenserveError(
-        'INTERNAL',
-        `${operation.name} gave ${tensor.shape[0]} rows of ${port.name} for ${total} rows of input`,
-      );
+/** Rows [start, start + count) of `total` in every batch port; other tensors are shared. */
+export function takeRows(
+  ports: readonly Port[],
+  tensors: Tensors,
+  start: number,
+  count: number,
+  total: number,
+): Tensors {
+  if (start === 0 && count === total) return tensors;
+  const taken: Record<string, Tensor> = { ...tensors };
+  for (const { name } of ports.filter(isBatchPort)) {
+    const { dtype, shape, data } = tensorOf(tensors, name);
+    if (shape[0] !== total) {
+      throw new GenserveError('INTERNAL', `${name} has ${shape[0]} rows where the batch had ${total}`);
     }
-    const rowLength = tensor.data.length / total;
-    const data = tensor.data.slice(start * rowLength, (start + count) * rowLength);
-    taken[port.name] = { dtype: tensor.dtype, shape: [count, ...tensor.shape.slice(1)], data };
+    const rowLength = data.length / total;
+    const rows = data.slice(start * rowLength, (start + count) * rowLength);
+    taken[name] = { dtype, shape: [count, ...shape.slice(1)], data: rows };
   }
   return taken;
 }

@@ -217,7 +217,7 @@ export class Scheduler<Model extends Schedulable> {
       costOf(model, operation.name).observe(rows, milliseconds);
       let start = 0;
       for (const step of batch) {
-        step.settle({ outputs: takeRows(operation, outputs, start, step.rows, rows) });
+        step.settle({ outputs: takeRows(operation.outputs, outputs, start, step.rows, rows) });
         start += step.rows;
       }
     } catch (error) {

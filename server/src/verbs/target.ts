@@ -1,5 +1,5 @@
 // Which model a message speaks to.
-import { type Generator, invalid } from '@genserve/runtime';
+import { BundleGenerator, type Generator, invalid } from '@genserve/runtime';
 import type { ServedModel } from '../repository/model.js';
 import type { CallContext } from './verb.js';
 
@@ -16,5 +16,5 @@ export function findTarget(message: { model: string; version: number }, { servic
   if (message.version < 0) throw invalid('version', `must be 1 or more, or 0 for the newest, was ${message.version}`);
   const model = services.repository.model(message.model, message.version);
   const identity = { model: model.name, version: model.version };
-  return { model, generator: services.generatorFor(model), identity };
+  return { model, generator: new BundleGenerator(model.bundle, services.runnerFor(model)), identity };
 }

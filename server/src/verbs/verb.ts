@@ -1,5 +1,5 @@
 // A verb of the service, the same for HTTP and gRPC: from a request message to response messages, without a socket.
-import type { Generator } from '@genserve/runtime';
+import type { Runner } from '@genserve/runtime';
 import type { z } from 'zod';
 import type { Limits } from '../options.js';
 import type { ServedModel } from '../repository/model.js';
@@ -9,8 +9,8 @@ import type { Repository } from '../repository/repository.js';
 export interface Services {
   readonly repository: Repository;
   readonly limits: Limits;
-  /** The model for one request: its first step may be refused as OVERLOADED, later ones are not. */
-  generatorFor(model: ServedModel): Generator;
+  /** Runs the steps of one request: the first may be refused as OVERLOADED, later ones are not. */
+  runnerFor(model: ServedModel): Runner;
 }
 
 export interface CallContext {
