@@ -7,7 +7,8 @@ input is a request and is answered by one line of JSON:
     peak    {"peak_bytes": ...}: the most memory that the process has held
     count   {"multiply_adds": ...} of one step's convolutions and matrix products, forward and backward, as they run
 
-The fixture is a folder: settings.json, parameters/<variable>.npy, batches/<number>/<input>.npy. Images and filters are
+The fixture is a folder: settings.json, parameters/<variable>.npy, constants/<variable>.npy (what is not trained),
+batches/<number>/<input>.npy. Images and filters are
 in the layout of TensorFlow: [batch, height, width, channels], [height, width, inputs, outputs].
 """
 
@@ -47,10 +48,11 @@ class Peer:
 
 
 class Weights:
-    """The fixture's parameters by name; each is to be taken once."""
+    """The fixture's parameters by name; each is to be taken once. `constants` are the variables that are not trained."""
 
-    def __init__(self, folder: Path):
-        self._arrays = _arrays(folder)
+    def __init__(self, fixture: Path):
+        self._arrays = _arrays(fixture / "parameters")
+        self.constants = {name: torch.from_numpy(array) for name, array in _arrays(fixture / "constants").items()}
         self._taken: set[str] = set()
 
     def take(self, name: str) -> Tensor:
@@ -71,19 +73,18 @@ class Weights:
         """[height, width, inputs, outputs], and [.., outputs, inputs] if transposed; `mirrored` in height and width."""
         weight = self.take(f"{name}/filter").permute(3, 2, 0, 1)
         self.fill(layer.weight, weight.flip(2, 3) if mirrored else weight)
-        if layer.bias is not None:
-            self.fill(layer.bias, self.take(f"{name}/bias"))
+        self._fill_bias(layer, name)
 
     def dense(self, layer: nn.Linear, name: str) -> None:
         self.fill(layer.weight, self.take(f"{name}/kernel").T)
-        self.fill(layer.bias, self.take(f"{name}/bias"))
+        self._fill_bias(layer, name)
 
     def dense_from_map(self, layer: nn.Linear, name: str, size: tuple[int, int, int], mirrored: bool = False) -> None:
         """Of a flattened map: rows come as [height, width, channels] and go to PyTorch's [channels, height, width]."""
         kernel = self.take(f"{name}/kernel").reshape(*size, -1)
         kernel = kernel.flip(0, 1) if mirrored else kernel
         self.fill(layer.weight, kernel.permute(3, 2, 0, 1).flatten(1))
-        self.fill(layer.bias, self.take(f"{name}/bias"))
+        self._fill_bias(layer, name)
 
     def dense_to_map(self, layer: nn.Linear, name: str, size: tuple[int, int, int], mirrored: bool = False) -> None:
         """Into a map: columns come as [height, width, channels]."""
@@ -94,7 +95,16 @@ class Weights:
             return grid.permute(0, 3, 1, 2).flatten(1)
 
         self.fill(layer.weight, reorder(self.take(f"{name}/kernel")).T)
-        self.fill(layer.bias, reorder(self.take(f"{name}/bias")[None])[0])
+        if layer.bias is not None:
+            self.fill(layer.bias, reorder(self.take(f"{name}/bias")[None])[0])
+
+    def norm(self, layer: nn.BatchNorm1d | nn.BatchNorm2d, name: str) -> None:
+        self.fill(layer.weight, self.take(f"{name}/gain"))
+        self.fill(layer.bias, self.take(f"{name}/offset"))
+
+    def _fill_bias(self, layer: nn.Module, name: str) -> None:
+        if layer.bias is not None:
+            self.fill(layer.bias, self.take(f"{name}/bias"))
 
     def check_all_taken(self) -> None:
         left = self._arrays.keys() - self._taken
@@ -116,7 +126,7 @@ def serve(build: Callable[[Weights], Peer]) -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
 
-    weights = Weights(options.fixture / "parameters")
+    weights = Weights(options.fixture)
     peer = build(weights)
     weights.check_all_taken()
     settings = json.loads((options.fixture / "settings.json").read_text())

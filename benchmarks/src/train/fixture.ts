@@ -21,9 +21,6 @@ import type { TrainNet } from './nets.js';
 const BATCHES = 4;
 const SEED = 7;
 
-/** Constant over a benchmark, and the same for both sides. */
-export const LEARNING_RATE = 1e-3;
-
 /** What our side needs to build and train the net. */
 export type FixtureRecord = Pick<RunRecord, 'family' | 'configuration' | 'training' | 'domain' | 'seed'>;
 
@@ -36,8 +33,9 @@ export function whyMissing({ family: name, preset }: TrainNet): string | undefin
 }
 
 /**
- * Writes net.json (for our side), settings.json (for the peer), parameters/<variable>.npy and batches/<number>/<feed>.npy.
- * Parameter averages and clipping are left out: the update is Adam's alone. Returns the number of trained parameters.
+ * Writes net.json (for our side), settings.json (for the peer), parameters/<variable>.npy, constants/<variable>.npy (what
+ * is not trained) and batches/<number>/<feed>.npy. Parameter averages and clipping are left out: the update is Adam's
+ * alone. Returns the number of trained parameters.
  */
 export async function writeFixture(folder: string, net: TrainNet): Promise<number> {
   // A net that whyMissing passed
@@ -57,19 +55,15 @@ export async function writeFixture(folder: string, net: TrainNet): Promise<numbe
   const steps = model.stages[0]?.steps ?? [];
 
   await writeJson(join(folder, 'net.json'), record);
-  const { beta1, beta2, epsilon } = training.optimiser;
-  const optimiser = { learning_rate: LEARNING_RATE, beta1, beta2, epsilon };
+  const { learningRate, beta1, beta2, epsilon } = training.optimiser;
+  const optimiser = { learning_rate: learningRate, beta1, beta2, epsilon };
   await writeJson(join(folder, 'settings.json'), {
     optimisers: Object.fromEntries(steps.map(({ name }) => [name, optimiser])),
   });
   const state = initialState(variables, SEED);
-  const trained = variables.filter(({ trainable }) => trainable);
-  for (const { name, shape } of trained) {
-    await writeArray(join(folder, 'parameters', `${name}.npy`), {
-      dtype: 'float32',
-      shape,
-      data: own(state.get(name)!),
-    });
+  for (const { name, shape, trainable } of variables) {
+    const path = join(folder, trainable ? 'parameters' : 'constants', `${name}.npy`);
+    await writeArray(path, { dtype: 'float32', shape, data: Float32Array.from(state.get(name)!) });
   }
   for await (const batch of batches(dataset.train, domain, { size: net.batch, seed: SEED })) {
     if (batch.step === BATCHES) break;
@@ -77,7 +71,7 @@ export async function writeFixture(folder: string, net: TrainNet): Promise<numbe
     for (const [name, tensor] of Object.entries(Object.assign({}, ...feeds) as Tensors))
       await writeArray(join(folder, 'batches', String(batch.step), `${name}.npy`), tensor);
   }
-  return trained.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  return variables.filter(({ trainable }) => trainable).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 }
 
 export async function readRecord(folder: string): Promise<FixtureRecord> {
@@ -111,8 +105,4 @@ async function writeArray(path: string, { shape, data }: Tensor): Promise<void> 
 
 async function writeJson(path: string, value: unknown): Promise<void> {
   await writeFile(path, `${JSON.stringify(value, null, 2)}\n`);
-}
-
-function own(values: Float32Array): Float32Array<ArrayBuffer> {
-  return Float32Array.from(values);
 }

@@ -39,7 +39,7 @@ export const trainNets: readonly TrainNet[] = [
   {
     name: 'gated-pixelcnn',
     family: 'gated-pixelcnn',
-    preset: 'bench',
+    preset: 'benchmark',
     data: 'mnist',
     batch: 64,
     peer: 'gated_pixelcnn.py',

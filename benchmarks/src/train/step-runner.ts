@@ -2,7 +2,7 @@
 
 import type { Tensors } from '@genserve/runtime';
 import { type CompiledStage, compiledEngine, initialState, prepareRun, type State } from '@genserve/trainer';
-import { LEARNING_RATE, readBatches, readRecord } from './fixture.js';
+import { readBatches, readRecord } from './fixture.js';
 
 /** Schedules have run out by then: coefficients such as the weight of a KL term are at their last value. */
 const SETTLED = 1_000_000;
@@ -20,13 +20,15 @@ export class StepRunner {
     readonly stage: CompiledStage,
     private readonly state: State,
     private readonly batches: readonly Tensors[],
+    private readonly learningRate: number,
   ) {}
 
   static async create(folder: string, { threads, profile }: StepRunnerOptions): Promise<StepRunner> {
     const record = await readRecord(folder);
     const engine = compiledEngine({ threads, ...(profile !== undefined && { profile }) });
     const { stages, stateVariables } = await prepareRun(record, engine);
-    return new StepRunner(stages[0]!, initialState(stateVariables, record.seed), await readBatches(folder));
+    const state = initialState(stateVariables, record.seed);
+    return new StepRunner(stages[0]!, state, await readBatches(folder), record.training.optimiser.learningRate);
   }
 
   /** One update of every optimiser in turn: their losses before it, and how long it took. */
@@ -36,7 +38,7 @@ export class StepRunner {
     const losses: number[] = [];
     const start = performance.now();
     for (const { program, executable } of this.stage.steps) {
-      const scalars = program.scalars(this.#done, SETTLED, LEARNING_RATE);
+      const scalars = program.scalars(this.#done, SETTLED, this.learningRate);
       const fed = program.program.inputs.map(({ name }) => [name, scalars[name] ?? batch[name]!]);
       const { loss } = await executable.run(Object.fromEntries(fed), this.state);
       losses.push(loss!.data[0]!);
