@@ -223,6 +223,10 @@ function checkReferences(manifest: Manifest): void {
         checkPort(port, `${field}.${side}[${i}]`, operation, manifest, noises);
       });
     }
+    const states = (ports: readonly Port[]) =>
+      ports.filter(({ role }) => role === 'state').map(({ dtype, shape }) => `${dtype} [${shape}]`);
+    if (states(operation.inputs).join() !== states(operation.outputs).join())
+      throw wrong(`${field}.outputs`, 'must give one state for each state input, of its shape and in its order');
     if (operation.outputs.length === 0) throw wrong(`${field}.outputs`, 'must name at least one output');
     for (const { folder } of manifest.variants) listed(`${folder}/${operation.file}`, 'variants');
   });
@@ -264,6 +268,8 @@ function checkPort(
   if (port.shape.includes(0, 1)) throw wrong(`${field}.shape`, 'only dimension 0 may be 0 (the batch)');
   if (role !== 'count' && port.shape[0] !== 0) throw wrong(`${field}.shape`, 'must begin with 0 (the batch)');
   if (role === 'count') must([], 'for a count');
+  if (role === 'count' && port.default === undefined)
+    throw wrong(`${field}.default`, 'must be given for a count, so that a run without it is a whole one');
   if (dtype === 'float32' && (role === 'count' || role === 'label'))
     throw wrong(`${field}.dtype`, `must be int32 for a ${role}`);
   if (dtype === 'int32' && !['count', 'label', 'codes', 'text', 'data', 'state'].includes(role))
