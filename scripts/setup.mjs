@@ -43,14 +43,14 @@ export function build() {
   run('npm', ['run', '--silent', 'build', '-w', 'playground']);
 }
 
-/** Installs Debian packages that the tests use, where they are missing; says what to do where that is impossible. */
-export function debian(packages) {
+/** Installs Debian packages where they are missing; says what to do where that is impossible. `whoNeeds` begins messages. */
+export function debian(packages, whoNeeds = 'The tests need') {
   const missing = packages.filter(name => spawnSync('dpkg', ['-s', name], { stdio: 'ignore' }).status !== 0);
   if (missing.length === 0) return;
-  const byHand = `Install them by hand and run the tests again:\n  apt-get install ${missing.join(' ')}`;
+  const byHand = `Install by hand and try again:\n  apt-get install ${missing.join(' ')}`;
   if (spawnSync('apt-get', ['--version'], { stdio: 'ignore' }).status !== 0)
-    fail(`The tests need ${missing.join(', ')} and this is not a Debian system. ${byHand}`);
-  if (process.getuid() !== 0) fail(`The tests need ${missing.join(', ')} and only root may install them. ${byHand}`);
+    fail(`${whoNeeds} ${missing.join(', ')} and this is not a Debian system. ${byHand}`);
+  if (process.getuid() !== 0) fail(`${whoNeeds} ${missing.join(', ')} and only root may install them. ${byHand}`);
   console.error(`Installing Debian packages: ${missing.join(', ')} …`);
   const quiet = { stdio: ['ignore', 'ignore', 'inherit'], env: { ...environment, DEBIAN_FRONTEND: 'noninteractive' } };
   run('apt-get', ['update', '-qq'], quiet);

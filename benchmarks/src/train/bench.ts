@@ -7,7 +7,7 @@ import { invalid } from '@genserve/runtime';
 import { versions } from '@genserve/trainer';
 import { z } from 'zod';
 import { Contestant } from '../contestant.js';
-import { blas, machine } from '../machine.js';
+import { blas } from '../machine.js';
 import { type Report, table } from '../report.js';
 import { geometricMean } from '../statistics.js';
 import { whyMissing, writeFixture } from './fixture.js';
@@ -35,7 +35,14 @@ export async function benchTrain(options: TrainBenchOptions = {}): Promise<Repor
   await installPyTorch();
   const load = loadavg()[0]!;
   if (load > 0.5) log(`warning: the load average is ${load.toFixed(2)}; timings hold on an idle machine only`);
-  const context = { ...machine(), threads, rounds, steps, versions: { ...versions(), ...(await pytorchVersion()) } };
+  const context = {
+    threads,
+    rounds,
+    steps,
+    /** Above 0.5 somebody else was at work. */
+    load_average: load,
+    versions: { ...versions(), ...(await pytorchVersion()) },
+  };
   const ceilings = new Contestant('the ceilings', {
     file: process.execPath,
     arguments: [fileURLToPath(new URL('ceilings.js', import.meta.url)), String(threads)],

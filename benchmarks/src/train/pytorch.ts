@@ -12,8 +12,8 @@ const PYTHON = '/usr/bin/python3';
 /** Installs PyTorch with OpenBLAS where it is missing; ends the process with advice where that is impossible. */
 export async function installPyTorch(): Promise<void> {
   // Plain JavaScript without declarations: this is the part that is used.
-  const { debian }: { debian(packages: readonly string[]): void } = await import(setup.href);
-  debian(['python3-torch', 'libopenblas0-pthread']);
+  const { debian }: { debian(packages: readonly string[], whoNeeds: string): void } = await import(setup.href);
+  debian(['python3-torch', 'libopenblas0-pthread'], 'This benchmark needs');
 }
 
 export interface Variant {

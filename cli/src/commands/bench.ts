@@ -1,0 +1,46 @@
+// `genserve bench`: genserve beside its rivals. The benchmarks live in a checkout of the repository.
+import { Command } from 'commander';
+import { collect, jsonOption, positiveInteger } from '../options.js';
+import { print, printFigures, say } from '../output.js';
+
+interface TrainFlags {
+  readonly net?: string[];
+  readonly threads: number;
+  readonly rounds: number;
+  readonly steps: number;
+  readonly profile?: boolean;
+  readonly json?: boolean;
+}
+
+export function benchCommand(): Command {
+  return new Command('bench').description('measure genserve beside its rivals').addCommand(benchTrainCommand());
+}
+
+function benchTrainCommand(): Command {
+  return new Command('train')
+    .description("the training step beside PyTorch's, from the same weights and batches, and the machine's ceilings")
+    .option('--net <name>', 'only this one; may be given several times', collect)
+    .option('--threads <count>', 'of both sides', positiveInteger, 2)
+    .option('--rounds <count>', 'turns of each side', positiveInteger, 3)
+    .option('--steps <count>', 'steps of a turn', positiveInteger, 20)
+    .option('--profile', 'instead, where the time of our step goes: by operator and by node')
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ genserve bench train --json\n  $ genserve bench train --net vae --profile\n',
+    )
+    .action(async ({ profile, json, net, ...options }: TrainFlags) => {
+      const { benchTrain, profileTrain, trainNets } = await import('@genserve/benchmarks');
+      if (profile) {
+        const { threads, steps } = options;
+        for (const name of net ?? trainNets.map(each => each.name))
+          print(await profileTrain({ net: name, threads, steps }));
+        return;
+      }
+      const { metrics, context, table } = await benchTrain({ ...options, nets: net, log: say });
+      if (json) {
+        say(table);
+        printFigures({ metrics, context });
+      } else print(table);
+    });
+}
