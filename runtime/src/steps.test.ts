@@ -1,0 +1,54 @@
+import { expect, it } from 'vitest';
+import type { Operation } from './manifest.js';
+import type { Runner } from './session.js';
+import { runStep } from './steps.js';
+import { float32, int32, type Tensors } from './tensor.js';
+
+const port = (name: string, role: string, dtype: string, shape: number[]) => ({ name, role, dtype, shape });
+/** Digits 0 and 2 by one graph, 1 by another. */
+const ensemble: Operation = {
+  name: 'sample',
+  file: 'a.onnx',
+  inputs: [port('z', 'noise', 'float32', [0, 2]), port('label', 'label', 'int32', [0])],
+  outputs: [port('x', 'data', 'float32', [0, 2])],
+  cost: undefined,
+  members: [
+    { labels: [0, 2], file: 'a.onnx' },
+    { labels: [1], file: 'b.onnx' },
+  ],
+};
+
+/** Member i adds 100 * (i + 1) to its noise. */
+const calls: [string, Tensors][] = [];
+const runner: Runner = {
+  async run(operation, feeds) {
+    calls.push([operation, feeds]);
+    const add = 100 * (Number(operation.split('#')[1]) + 1);
+    return {
+      x: float32(
+        feeds.z!.shape,
+        feeds.z!.data.map(value => value + add),
+      ),
+    };
+  },
+  rowsPerStep: () => 64,
+  close: async () => undefined,
+};
+
+it('gives each row of a class-split ensemble to the member of its label, and answers in order', async () => {
+  const feeds = { z: float32([3, 2], [1, 2, 3, 4, 5, 6]), label: int32([3], [1, 0, 2]) };
+  const { x } = await runStep(runner, ensemble, feeds, 3, undefined);
+  expect(x).toEqual(float32([3, 2], [201, 202, 103, 104, 105, 106]));
+  expect(calls.map(([name, given]) => [name, Array.from(given.label!.data)])).toEqual([
+    ['sample#0', [0, 2]],
+    ['sample#1', [1]],
+  ]);
+});
+
+it.each([3, -1])('refuses label %d, which no member serves', async label => {
+  const feeds = { z: float32([1, 2], [1, 2]), label: int32([1], [label]) };
+  await expect(runStep(runner, ensemble, feeds, 1, undefined)).rejects.toMatchObject({
+    reason: 'INVALID_ARGUMENT',
+    field: 'label',
+  });
+});
