@@ -1,4 +1,5 @@
 // The public API of @genserve/trainer.
+export * from './batch/batch.js';
 export * from './batch/recipe.js';
 export * from './data/batches.js';
 export * from './data/binarise.js';

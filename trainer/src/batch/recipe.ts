@@ -5,6 +5,7 @@ import { GenserveError } from '@genserve/runtime';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { dataOptions } from '../data/options.js';
+import type { ExportOptions } from '../export/export-bundle.js';
 import { mergeObjects } from '../merge.js';
 import { parseSettings } from '../parse-settings.js';
 import type { TrainOptions } from '../train/train.js';
@@ -30,11 +31,25 @@ export const recipeSchema = z.strictObject({
   /** The budget: one of the two. */
   steps: z.int().min(1).optional(),
   minutes: z.number().positive().optional(),
+  /** How the bundle is made. */
+  export: z
+    .strictObject({
+      description: z.string().optional(),
+      /** SPDX identifier of the weights' licence. */
+      licence: z.string().optional(),
+      /** Held-out rows that calibrate the anomaly scores. */
+      calibrationRows: z.int().min(1).optional(),
+      /** Test rows whose likelihood the manifest states, and importance samples of each. */
+      testRows: z.int().min(1).optional(),
+      draws: z.int().min(1).optional(),
+    })
+    .optional(),
 });
 export type Recipe = z.input<typeof recipeSchema>;
+export const partialRecipeSchema = recipeSchema.partial();
 
 /** All that a recipe may leave to a plan's defaults or to the command line. */
-export type PartialRecipe = Partial<Recipe>;
+export type PartialRecipe = z.input<typeof partialRecipeSchema>;
 
 /** Throws CONFIGURATION_INVALID with the field, and the nearest known one where it is unknown. */
 export function checkRecipe(value: unknown, field = ''): Recipe {
@@ -46,7 +61,7 @@ export function checkRecipe(value: unknown, field = ''): Recipe {
 /** A YAML file with any part of a recipe. Relative paths in it start at its own folder. */
 export async function readRecipe(path: string): Promise<PartialRecipe> {
   const recipe = await readYaml(path);
-  parseSettings(recipeSchema.partial(), recipe, path);
+  parseSettings(partialRecipeSchema, recipe, path);
   // Checked above; defaults are left to who reads it, so that merging sees what was written and nothing else.
   return resolvePaths(recipe as PartialRecipe, dirname(path));
 }
@@ -84,7 +99,7 @@ export function mergeRecipes(base: PartialRecipe, override: PartialRecipe): Part
   const budget = override.steps !== undefined || override.minutes !== undefined;
   const { steps, minutes, ...rest } = base;
   const merged: PartialRecipe = { ...(budget ? rest : base), ...override };
-  for (const key of ['configuration', 'training'] as const) {
+  for (const key of ['configuration', 'training', 'export'] as const) {
     if (base[key] && override[key]) merged[key] = mergeObjects(base[key], override[key]);
   }
   if (typeof base.data === 'object' && typeof override.data === 'object')
@@ -94,7 +109,13 @@ export function mergeRecipes(base: PartialRecipe, override: PartialRecipe): Part
 
 /** What `train` takes for a recipe. */
 export function trainOptionsOf(recipe: Recipe): TrainOptions {
-  const { data, family, name, preset, configuration, training, seed, steps, minutes } = recipe;
+  const { data, export: _, ...rest } = recipe;
   const { source, ...options } = typeof data === 'string' ? { source: data } : data;
-  return { family, data: source, dataOptions: options, name, preset, configuration, training, seed, steps, minutes };
+  return { ...rest, data: source, dataOptions: options };
+}
+
+/** What `exportBundle` takes for a recipe. */
+export function exportOptionsOf({ name, export: settings = {} }: Pick<Recipe, 'name' | 'export'>): ExportOptions {
+  const { testRows = 1000, draws = 100, ...options } = settings;
+  return { ...options, name, evaluation: { rows: testRows, k: draws } };
 }

@@ -1,0 +1,55 @@
+// `genserve batch`: trains and exports a plan of runs.
+import { GenserveError } from '@genserve/runtime';
+import { Command } from 'commander';
+import { EXIT_CODES } from '../exit-codes.js';
+import { interruptible } from '../interrupt.js';
+import { jsonOption } from '../options.js';
+import { duration, paint, print, printFigures, say, table } from '../output.js';
+import { progress } from '../progress.js';
+
+export function batchCommand(): Command {
+  return new Command('batch')
+    .description('train and export a plan of runs; started again, it goes on where it stopped')
+    .argument('<plan>', 'YAML file: a list of recipes')
+    .option('--runs <folder>', "folder of runs; the plan's when absent")
+    .option('--out <folder>', "model repository; the plan's when absent")
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExample:\n  $ genserve batch recipes/plans/quick.yaml\n')
+    .action(async (path: string, flags: { runs?: string; out?: string; json?: boolean }) => {
+      const { batch } = await import('@genserve/trainer');
+      const results = await interruptible('stopping after this step and saving a checkpoint', signal =>
+        batch(path, {
+          runs: flags.runs,
+          models: flags.out,
+          signal,
+          callbacks: [progress()],
+          onRun: (name, action) => say(paint('cyan', `${name}: ${action}`)),
+        }),
+      );
+      const columns = [...new Set(results.flatMap(({ metrics }) => Object.keys(metrics)))].filter(name =>
+        ['test.nll_nats', 'test.bits_per_dim'].includes(name),
+      );
+      if (flags.json) {
+        const metrics = Object.fromEntries(
+          results.flatMap(({ name, metrics: figures }) =>
+            Object.entries(figures).map(([key, value]) => [`${name}.${key}`, value]),
+          ),
+        );
+        printFigures({ metrics, context: { plan: path, runs: results } });
+      } else {
+        const rows = results.map(({ name, status, seconds, bundle, error, metrics }) => [
+          name,
+          status,
+          seconds === undefined ? '' : duration(seconds),
+          ...columns.map(column => (metrics[column] === undefined ? '' : metrics[column].toFixed(3))),
+          bundle ?? (error ? `${error.reason}: ${error.message}` : ''),
+        ]);
+        print(table(['run', 'status', 'training', ...columns, 'bundle'], rows));
+      }
+      const failed = results.find(({ status }) => status === 'failed');
+      const stopped = results.some(({ status }) => status === 'stopped' || status === 'waiting');
+      if (stopped) say(`go on with: genserve batch ${path}`);
+      if (stopped) process.exitCode = EXIT_CODES.CANCELLED;
+      else if (failed?.error) process.exitCode = EXIT_CODES[GenserveError.fromJSON(failed.error).reason];
+    });
+}

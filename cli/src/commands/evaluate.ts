@@ -1,0 +1,57 @@
+// `genserve evaluate`: how good a bundle is, measured from the bundle alone.
+import { Command, Option } from 'commander';
+import { bundleFolder } from '../bundle.js';
+import { interruptible } from '../interrupt.js';
+import { jsonOption, positiveInteger, wholeNumber } from '../options.js';
+import { print, printFigures, table } from '../output.js';
+import { counter } from '../progress.js';
+
+interface Flags {
+  readonly data: string;
+  readonly metric: 'nll';
+  readonly k?: number;
+  readonly limit?: number;
+  readonly split: 'train' | 'calibration' | 'test';
+  readonly seed: number;
+  readonly variant?: string;
+  readonly json?: boolean;
+}
+
+export function evaluateCommand(): Command {
+  return new Command('evaluate')
+    .description('measure a bundle on data')
+    .argument('<bundle>', 'models/<name>, models/<name>/<version>, or a name below models/')
+    .requiredOption('--data <name|path>', 'data set or path')
+    .addOption(
+      new Option('--metric <name>', 'what to measure: nll, the negative log-likelihood')
+        .choices(['nll'])
+        .default('nll'),
+    )
+    .option('--k <count>', 'importance samples for a bound; 100 when absent', positiveInteger)
+    .option('--limit <rows>', 'only the first rows', positiveInteger)
+    .addOption(
+      new Option('--split <part>', 'part of the data').choices(['train', 'calibration', 'test']).default('test'),
+    )
+    .option('--seed <number>', 'of binarisation and importance samples', wholeNumber, 0)
+    .option('--variant <name>', 'e.g. float16; the float32 graphs when absent')
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExample:\n  $ genserve evaluate models/mnist-vae --data mnist --limit 1000 --k 100\n')
+    .action(async (reference: string, flags: Flags) => {
+      const folder = bundleFolder(reference);
+      const { evaluate, openDataset } = await import('@genserve/trainer');
+      const dataset = await openDataset(flags.data);
+      const { metrics, context } = await interruptible('stopping', signal =>
+        evaluate(folder, dataset, { ...flags, signal, onProgress: counter('rows') }),
+      );
+      if (flags.json) printFigures({ metrics, context });
+      else {
+        const rows = Object.entries(metrics).map(([name, value]) => [name, value.toFixed(4)]);
+        print(table(['metric', 'value'], rows));
+        print(
+          `\n${Object.entries(context)
+            .map(([name, value]) => `${name} ${value}`)
+            .join(', ')}`,
+        );
+      }
+    });
+}

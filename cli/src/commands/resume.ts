@@ -1,0 +1,23 @@
+// `genserve resume`: goes on with a run from its last checkpoint.
+import { Argument, Command } from 'commander';
+import { type ExportFlags, exportFlags, exportOptions } from '../export-run.js';
+import { jsonOption, outOption } from '../options.js';
+import { type Finish, finishRun, watchRun } from '../run.js';
+
+export const runArgument = () => new Argument('<run>', 'folder of the run: runs/<name>');
+
+export function resumeCommand(): Command {
+  return new Command('resume')
+    .description('go on with a run from its last checkpoint, then export it')
+    .addArgument(runArgument())
+    .addOption(outOption())
+    .option('--no-export', 'train only')
+    .addOption(exportOptions.testRows())
+    .addOption(exportOptions.calibrationRows())
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExample:\n  $ genserve resume runs/vae-mnist-2030-01-02-03-04-05\n')
+    .action(async (folder: string, flags: Finish & ExportFlags) => {
+      const { resume } = await import('@genserve/trainer');
+      await finishRun(await watchRun(run => resume(folder, run)), flags, exportFlags(flags));
+    });
+}
