@@ -7,12 +7,13 @@ import type { Family, NoiseSpec } from '../family.js';
 import { gatedStack } from '../nn/masked-gated-stack.js';
 import { tf } from '../trace/tensorflow.js';
 import {
-  type BinaryRasterModel,
+  type BinaryAutoregressiveModel,
   binaryDomain,
   binaryImageOf,
   binaryLogProb,
-  binaryRasterOperations,
-} from './binary-raster.js';
+  binaryOperations,
+} from './binary-autoregressive.js';
+import { rasterSampler } from './raster-sampler.js';
 
 const oddSize = z
   .int()
@@ -68,9 +69,9 @@ export const gatedPixelCnn: Family<GatedPixelCnnConfiguration> = {
     const stack = gatedStack(scope, { ...settings, width: image.width, inputs: 1, outputs: 1, condition: classes });
     // h of eq. 4: the label as one of K, or zero where there is none.
     const condition = (label: Tensor | undefined) => label && tf.oneHot(label, classes, 1, 0, 'float32');
-    const model: BinaryRasterModel = {
+    const model: BinaryAutoregressiveModel = {
       logits: (x, label) => stack.map(x, condition(label)),
-      raster: label => stack.raster(condition(label)),
+      sampler: rasterSampler(image, label => stack.raster(condition(label))),
     };
     const dropout: NoiseSpec = { name: 'label_dropout', distribution: 'uniform', shape: [] };
 
@@ -94,7 +95,7 @@ export const gatedPixelCnn: Family<GatedPixelCnnConfiguration> = {
           ],
         },
       ],
-      ...binaryRasterOperations(model, image, classes),
+      ...binaryOperations(model, image, classes),
       conditions: classes > 0 ? [{ kind: 'label', size: classes, names: image.labels, frequencies: [] }] : [],
     };
   },

@@ -1,19 +1,35 @@
-// What every autoregressive model of binary pixels in raster order offers: exact likelihoods in one pass, and samples
-// and completions drawn pixel by pixel, in as many runs as the caller likes.
+// What every autoregressive model of binary images offers: exact likelihoods in one pass, and samples and completions
+// drawn pixel by pixel.
 import type { Domain, ImageDomain } from '@genserve/runtime';
 import { GenserveError } from '@genserve/runtime';
 import type { Tensor } from '@tensorflow/tfjs';
 import { bernoulliLogProbMap } from '../distributions/bernoulli.js';
 import { sumPerRow } from '../distributions/reduce.js';
 import type { Model, NoiseSpec, OperationSpec, PortSpec } from '../family.js';
-import { drawRaster, type RasterNetwork } from '../nn/raster.js';
 import { tf } from '../trace/tensorflow.js';
 
-/** log p(x_i = 1 | pixels before i) as logits, for all pixels at once and one after the other. */
-export interface BinaryRasterModel {
-  /** [batch, height, width, 1] and labels int32 [batch] -> logits of the same shape as the image. */
+type NamedTensors = Readonly<Record<string, Tensor>>;
+
+export interface BinaryAutoregressiveModel {
+  /** Logits of p(x_i = 1 | pixels before i), all at once: [batch, height, width, 1], labels int32 [batch] -> same shape as x. */
   logits(x: Tensor, label?: Tensor): Tensor;
-  raster(label?: Tensor): RasterNetwork;
+  readonly sampler: BinarySampler;
+}
+
+/** Draws an image pixel by pixel. */
+export interface BinarySampler {
+  /** Ports of a drawing that is done in several runs; none where it is done in one. */
+  readonly inputs: readonly PortSpec[];
+  readonly outputs: readonly PortSpec[];
+  /**
+   * `uniform` is [batch, height, width, 1]; `decide` takes the logits of a pixel and its uniform number, [batch, 1] each,
+   * and gives the pixel. Returns the image and `outputs` by name.
+   */
+  draw(
+    inputs: NamedTensors,
+    uniform: Tensor,
+    decide: (logits: Tensor, uniform: Tensor) => Tensor,
+  ): { readonly image: Tensor; readonly next: NamedTensors };
 }
 
 /** The pixels that the model is of: those of the domain, to be binarised anew at every step where they are grey. */
@@ -34,7 +50,7 @@ export function binaryImageOf(family: string, domain: Domain): ImageDomain {
 }
 
 /** log p(x), nats, [batch]: the sum over pixels of log p(x_i | x_<i). */
-export function binaryLogProb(model: BinaryRasterModel, x: Tensor, label?: Tensor): Tensor {
+export function binaryLogProb(model: BinaryAutoregressiveModel, x: Tensor, label?: Tensor): Tensor {
   return sumPerRow(bernoulliLogProbMap(model.logits(x, label), x));
 }
 
@@ -44,48 +60,31 @@ const TEMPERATURE: PortSpec = { name: 'temperature', role: 'temperature', defaul
 const LABEL: PortSpec = { name: 'label', role: 'label', dtype: 'int32', default: -1 };
 
 /** `classes` = 0 where the model is not conditional. */
-export function binaryRasterOperations(
-  model: BinaryRasterModel,
-  image: ImageDomain,
-  classes: number,
+export function binaryOperations(
+  model: BinaryAutoregressiveModel,
+  { height, width }: ImageDomain,
+  classes = 0,
 ): Pick<Model, 'operations' | 'noises' | 'likelihood'> {
-  const { height, width } = image;
   const shape = [height, width, 1];
   const x: PortSpec = { name: 'x', role: 'data', shape };
   const label = classes > 0 ? [LABEL] : [];
   /** The uniform numbers that pixels are drawn with: pixel i is 1 where u_i < p(x_i = 1 | x_<i). */
   const uniforms: NoiseSpec = { name: 'pixels', distribution: 'uniform', shape };
-  const noise: PortSpec = { name: uniforms.name, role: 'noise', shape };
-  const counts: PortSpec[] = [
-    { name: 'first_row', role: 'count', dtype: 'int32', default: 0 },
-    { name: 'row_count', role: 'count', dtype: 'int32', default: height },
-  ];
-  const states = Object.entries({ above: [1, width, 1], ...model.raster().rowState });
-  const statePort = (name: string, shape: readonly number[]): PortSpec => ({ name, role: 'state', shape, default: 0 });
-  const stateInputs = states.map(([name, shape]) => statePort(name, shape));
-  const stateOutputs = states.map(([name, shape]) => statePort(`next_${name}`, shape));
+  const pixels: PortSpec = { name: uniforms.name, role: 'noise', shape };
+  const drawing = [pixels, TEMPERATURE, ...label, ...model.sampler.inputs];
 
-  /** `uniform` decides each pixel: forced ones lie outside (0, 1). */
-  const draw = (inputs: Readonly<Record<string, Tensor>>, uniform: Tensor) => {
+  const draw = (inputs: NamedTensors, uniform: Tensor) => {
     const temperature = tf.reshape(inputs.temperature!, [-1, 1]);
-    const { image, above, rowState } = drawRaster(model.raster(inputs.label), {
-      image: tf.zerosLike(uniform),
-      above: inputs.above!,
-      rowState: Object.fromEntries(states.slice(1).map(([name]) => [name, inputs[name]!])),
-      firstRow: inputs.first_row!,
-      rowCount: inputs.row_count!,
-      inputs: { uniform },
-      draw: (logits, { uniform }) => tf.cast(tf.less(uniform!, tf.sigmoid(tf.div(logits, temperature))), 'float32'),
-    });
-    const next = Object.entries({ above, ...rowState }).map(([name, state]) => [`next_${name}`, state]);
-    return { image, next: Object.fromEntries(next) as Record<string, Tensor> }; // pairs of a name and a tensor
+    return model.sampler.draw(inputs, uniform, (logits, threshold) =>
+      tf.cast(tf.less(threshold, tf.sigmoid(tf.div(logits, temperature))), 'float32'),
+    );
   };
 
   const operations: OperationSpec[] = [
     {
       name: 'sample',
-      inputs: [noise, TEMPERATURE, ...label, ...counts, ...stateInputs],
-      outputs: [x, ...stateOutputs],
+      inputs: drawing,
+      outputs: [x, ...model.sampler.outputs],
       run(inputs) {
         const { image, next } = draw(inputs, inputs.pixels!);
         return { x: image, ...next };
@@ -94,11 +93,11 @@ export function binaryRasterOperations(
     {
       // Known pixels are fed back as they are given, so that those after them are drawn from p(x_i | x_<i).
       name: 'complete',
-      inputs: [x, { name: 'mask', role: 'mask', shape }, noise, TEMPERATURE, ...label, ...counts, ...stateInputs],
-      outputs: [{ ...x, name: 'y' }, ...stateOutputs],
+      inputs: [x, { name: 'mask', role: 'mask', shape }, ...drawing],
+      outputs: [{ ...x, name: 'y' }, ...model.sampler.outputs],
       run(inputs) {
         const known = tf.greater(inputs.mask!, 0.5);
-        // u < 0 is below every probability, u > 1 above.
+        // A threshold below 0 is below every probability, one above 1 above.
         const forced = tf.sub(2, tf.mul(3, inputs.x!));
         const { image, next } = draw(inputs, tf.where(known, forced, inputs.pixels!));
         return { y: tf.where(known, inputs.x!, image), ...next };

@@ -1,0 +1,168 @@
+// MADE's masked layers (Germain et al. 2015). With units sorted by degree a mask is a staircase, so each layer is stored as
+// blocks below the staircase, which need no mask, and small ones on it: half of the weights, and of the work, are left out.
+import type { Tensor, Tensor2D } from '@tensorflow/tfjs';
+import { scan } from '../trace/scan.js';
+import { tf } from '../trace/tensorflow.js';
+import { relu } from './activations.js';
+import { fanInNormal, zeros } from './initialisers.js';
+import type { Scope } from './variable.js';
+
+export interface MaskedAutoencoderOptions {
+  /** Length D of the data, in the order of the factorisation. */
+  readonly dimensions: number;
+  /** Units of each hidden layer, at least one layer of at least D units. */
+  readonly hidden: readonly number[];
+  /** Steps of the staircase. More leave out more weights, up to half, but are smaller products. */
+  readonly blocks: number;
+}
+
+export interface MaskedAutoencoder {
+  /** [batch, D] -> logits of each element given those before it, [batch, D]. */
+  map(x: Tensor): Tensor;
+  /**
+   * Draws element by element: each step adds the new element to the pre-activations of its block and evaluates that block
+   * alone. `uniform` is [batch, D]; `decide` takes logits and uniform numbers, [batch, 1] each. Returns [batch, D].
+   */
+  draw(uniform: Tensor, decide: (logits: Tensor, uniform: Tensor) => Tensor): Tensor;
+}
+
+export function maskedAutoencoder(scope: Scope, options: MaskedAutoencoderOptions): MaskedAutoencoder {
+  const { dimensions, hidden } = options;
+  // Of two elements at least, so that each block has hidden units: none has the degree of the last element.
+  const blocks = Math.max(1, Math.min(options.blocks, Math.floor(dimensions / 2)));
+  const starts = Array.from({ length: blocks + 1 }, (_, g) => Math.round((g * dimensions) / blocks));
+  const elements = byBlock(
+    Array.from({ length: dimensions }, (_, d) => d),
+    starts,
+  );
+  // A unit of degree m sees elements 0 ... m, eq. 8; degrees are spread evenly over 0 ... D - 2 instead of drawn.
+  const degrees = hidden.map(units =>
+    byBlock(
+      Array.from({ length: units }, (_, k) => Math.floor((k * (dimensions - 1)) / units)),
+      starts,
+    ),
+  );
+  const below = [elements, ...degrees.slice(0, -1)];
+  const hiddenLayers = degrees.map((to, index) =>
+    staircase(scope.child(`hidden${index + 1}`), { from: below[index]!, to, sees: (own, other) => own >= other }),
+  );
+  const output = staircase(scope.child('output'), {
+    from: degrees.at(-1) ?? elements,
+    to: elements,
+    sees: (own, other) => own > other,
+  });
+  const layers = [...hiddenLayers, output];
+
+  return {
+    map(x) {
+      let parts: Tensor[] = tf.split(
+        x,
+        elements.map(block => block.length),
+        1,
+      );
+      for (const layer of hiddenLayers) parts = layer.map(parts).map(relu);
+      return tf.concat(output.map(parts), 1);
+    },
+
+    draw(uniform, decide) {
+      const [batch] = (uniform as Tensor2D).shape; // rank 2, by the contract above
+      const uniforms = tf.split(
+        uniform,
+        elements.map(block => block.length),
+        1,
+      );
+      /** Everything before the block, by layer: the data, then the hidden units. */
+      let before: Tensor[] = [];
+      const drawn: Tensor[] = [];
+      for (let g = 0; g < blocks; g++) {
+        const bases = layers.map((layer, index) => layer.base(g, before[index]));
+        const inner = hiddenLayers.slice(1).map((layer, index) => ({ kernel: layer.own(g), base: bases[index + 1]! }));
+        const eachRow = (base: Tensor) => tf.add(tf.zeros([batch, base.shape.at(-1)!]), base);
+        /** Hidden units of the block from the first layer's pre-activations. */
+        const evaluate = (preactivation: Tensor): Tensor[] => {
+          const units = [relu(preactivation)];
+          for (const { kernel, base } of inner)
+            units.push(relu(tf.add(tf.matMul(units.at(-1) as Tensor2D, kernel), base)));
+          return units;
+        };
+        const steps = elements[g]!.length;
+        const columns = (x: Tensor) => tf.reshape(tf.transpose(x), [steps, -1, 1]);
+        const { carry, stacked } = scan({
+          trips: steps,
+          carry: { preactivation: eachRow(bases[0]!) },
+          slices: {
+            // Row i: what element i adds to the hidden units. Column i: what they add to its logit.
+            row: tf.expandDims(layers[0]!.own(g), 1),
+            column: columns(output.own(g)),
+            base: columns(eachRow(bases.at(-1)!)),
+            uniform: columns(uniforms[g]!),
+          },
+          body({ carry: { preactivation }, slices }) {
+            const top = evaluate(preactivation).at(-1) as Tensor2D; // at least one hidden layer
+            const element = decide(tf.add(tf.matMul(top, slices.column as Tensor2D), slices.base), slices.uniform);
+            return {
+              carry: { preactivation: tf.add(preactivation, tf.matMul(element as Tensor2D, slices.row as Tensor2D)) },
+              stacked: { element },
+            };
+          },
+        });
+        const block = tf.transpose(tf.squeeze(stacked.element, [2]));
+        drawn.push(block);
+        const parts = [block, ...evaluate(carry.preactivation)];
+        before = parts.map((part, index) => (g === 0 ? part : tf.concat([before[index]!, part], 1)));
+      }
+      return tf.concat(drawn, 1);
+    },
+  };
+}
+
+interface StaircaseOptions {
+  /** Degrees of the units below and of this layer's, by block. */
+  readonly from: readonly (readonly number[])[];
+  readonly to: readonly (readonly number[])[];
+  readonly sees: (own: number, other: number) => boolean;
+}
+
+/** A linear layer in which a block sees earlier blocks whole, its own one through a mask, and later ones not at all. */
+function staircase(scope: Scope, { from, to, sees }: StaircaseOptions) {
+  const inputs = from.flat().length;
+  // Rectified units of 0/1 data: a third of the variance that keeps signals equal leaves early logits near 0.
+  const draw = fanInNormal(inputs, Math.sqrt(1 / 3));
+  const blocks = to.map((own, g) => {
+    const below = from[g]!;
+    const earlier = from.slice(0, g).flat().length;
+    const mask = Float32Array.from({ length: below.length * own.length }, (_, i) =>
+      Number(sees(own[i % own.length]!, below[Math.floor(i / own.length)]!)),
+    );
+    return {
+      earlier: earlier > 0 ? scope.parameter(`block${g}/earlier`, [earlier, own.length], draw) : undefined,
+      own: scope.parameter(`block${g}/own`, [below.length, own.length], draw),
+      bias: scope.parameter(`block${g}/bias`, [own.length], zeros),
+      mask: () => tf.tensor2d(mask, [below.length, own.length]),
+    };
+  });
+  /** What a block is before its own inputs are added: [batch, outputs], or [outputs] for the first, which has none before. */
+  const base = (g: number, before: Tensor | undefined): Tensor => {
+    const { earlier, bias } = blocks[g]!;
+    return earlier && before ? tf.add(tf.matMul(before as Tensor2D, earlier.value), bias.value) : bias.value;
+  };
+  /** Weights from the block's own inputs, masked: [inputs, outputs]. */
+  const own = (g: number): Tensor2D => tf.mul(blocks[g]!.own.value, blocks[g]!.mask()) as Tensor2D;
+  return {
+    base,
+    own,
+    map(parts: readonly Tensor[]): Tensor[] {
+      let before: Tensor | undefined;
+      return parts.map((part, g) => {
+        const result = tf.add(base(g, before), tf.matMul(part as Tensor2D, own(g)));
+        before = before ? tf.concat([before, part], 1) : part;
+        return result;
+      });
+    },
+  };
+}
+
+/** Degrees in ascending order, cut where the blocks of elements begin. */
+function byBlock(degrees: readonly number[], starts: readonly number[]): number[][] {
+  return starts.slice(1).map((end, g) => degrees.filter(degree => degree >= starts[g]! && degree < end));
+}
