@@ -57,7 +57,7 @@ export const trainNets: readonly TrainNet[] = [
   {
     name: 'made',
     family: 'made',
-    preset: 'paper',
+    preset: 'benchmark',
     data: 'mnist',
     batch: 64,
     peer: 'made.py',
