@@ -26,24 +26,38 @@ export interface Recording {
   readonly batch: number;
 }
 
-/** Throws where the recordings differ in anything but what a batch may change. */
-export function compareRecordings(first: Recording, second: Recording): SymbolicBatch {
+/**
+ * Compares two recordings, and calls for a third where some extent is not a plain multiple of the batch: through two points
+ * there is always a line.
+ * @throws where the recordings differ in anything but what a batch may change.
+ */
+export function compareRecordings(first: Recording, second: Recording, third?: () => Recording): SymbolicBatch {
   const comparison = new Comparison(first, second);
   comparison.graphs(first.graph, second.graph);
+  if (comparison.affine && third) {
+    const check = new Comparison(first, third());
+    check.graphs(first.graph, check.second.graph);
+    for (const node of first.graph.nodes) {
+      const [expected, found] = [comparison, check].map(each => JSON.stringify([...(each.dimensions(node) ?? [])]));
+      if (expected !== found) throw differ(`a shape in ${describe(node)} is not a linear function of the batch`);
+    }
+  }
   return comparison;
 }
 
 class Comparison implements SymbolicBatch {
   source: Value | undefined;
+  /** Whether some extent is not a multiple of the batch. */
+  affine = false;
+  readonly second: Recording;
   readonly #first: Recording;
-  readonly #second: Recording;
   readonly #dimensions = new Map<Node, Map<string, readonly Dimension[]>>();
   readonly #batched = new Set<Value>();
   readonly #pairs = new Map<Value, Value>();
 
   constructor(first: Recording, second: Recording) {
     this.#first = first;
-    this.#second = second;
+    this.second = second;
   }
 
   dimensions(node: Node): ReadonlyMap<string, readonly Dimension[]> | undefined {
@@ -87,8 +101,8 @@ class Comparison implements SymbolicBatch {
   }
 
   #mark(a: Value, b: Value): void {
-    const changes = a.shape[0] === this.#first.batch && b.shape[0] === this.#second.batch;
-    if (changes && this.#first.batch !== this.#second.batch) this.#batched.add(a);
+    const changes = a.shape[0] === this.#first.batch && b.shape[0] === this.second.batch;
+    if (changes && this.#first.batch !== this.second.batch) this.#batched.add(a);
   }
 
   #same(a: Value | undefined, b: Value | undefined, place: string): void {
@@ -102,7 +116,7 @@ class Comparison implements SymbolicBatch {
     if (!sameShape(a.shape, b.shape)) {
       throw differ(
         `a constant of shape [${a.shape}] at batch ${this.#first.batch} has shape [${b.shape}] at batch ` +
-          `${this.#second.batch} (${place}); only constants of one repeated number may grow with the batch`,
+          `${this.second.batch} (${place}); only constants of one repeated number may grow with the batch`,
       );
     }
     if (!equal(a.data, b.data)) {
@@ -131,7 +145,7 @@ class Comparison implements SymbolicBatch {
     if (!Array.isArray(left) || !Array.isArray(right) || left.length !== right.length) {
       throw differ(`${place} differs`);
     }
-    const [from, to] = [this.#first.batch, this.#second.batch];
+    const [from, to] = [this.#first.batch, this.second.batch];
     return left.map((number: number, index) => {
       const other: number = right[index]!;
       if (number === other) return number;
@@ -140,6 +154,7 @@ class Comparison implements SymbolicBatch {
       if (from === to || !Number.isInteger(scale) || !Number.isInteger(offset)) {
         throw differ(`${place} is ${number} at batch ${from} and ${other} at batch ${to}, not a linear function of it`);
       }
+      if (offset !== 0) this.affine = true;
       return { scale, offset };
     });
   }

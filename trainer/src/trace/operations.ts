@@ -7,7 +7,7 @@ import { Weights, writeModel } from '../graph/write.js';
 import { trace } from './trace.js';
 
 /** Unlikely to be equal to an extent that does not depend on the batch, and small enough to be cheap. */
-const BATCHES = [5, 7] as const;
+const BATCHES = [5, 7, 11] as const;
 
 export interface OperationGraph {
   readonly name: string;
@@ -41,14 +41,15 @@ export function exportOperations(operations: readonly Program[], parameters: Sta
 }
 
 function exportOperation(program: Program, parameters: State, weights: Weights): OperationGraph {
-  const [first, second] = BATCHES.map(batch => ({ batch, graph: optimise(trace(program, batch, { parameters })) }));
-  const batch = compareRecordings(first!, second!);
-  const { graph } = first!;
-  const grown = countMacs(second!.graph) - countMacs(graph);
+  const record = (batch: number) => ({ batch, graph: optimise(trace(program, batch, { parameters })) });
+  const [first, second] = [record(BATCHES[0]), record(BATCHES[1])];
+  const batch = compareRecordings(first, second, () => record(BATCHES[2]));
+  const { graph } = first;
+  const grown = countMacs(second.graph) - countMacs(graph);
   return {
     name: program.name,
     model: writeModel(graph, { weights, batch }),
-    cost: { parameters: countParameters(graph), macs: grown / (second!.batch - first!.batch) },
+    cost: { parameters: countParameters(graph), macs: grown / (second.batch - first.batch) },
     operators: listOperators(graph),
   };
 }

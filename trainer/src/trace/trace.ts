@@ -5,7 +5,7 @@ import { GraphBuilder } from '../graph/builder.js';
 import type { Graph, Value } from '../graph/types.js';
 import { RECORDER, recorder } from './backend.js';
 import { cast } from './elementwise.js';
-import { currentPath, onPathChange } from './scope.js';
+import { onPathChange, placeOf } from './scope.js';
 import { onBackend, tf } from './tensorflow.js';
 
 /** Prefixes of the graph's inputs and outputs that carry variables, so that they cannot clash with the program's own. */
@@ -87,10 +87,11 @@ function valuesOf(parameters: State, name: string): Float32Array {
 
 /** tfjs reports a missing kernel by its name alone: adds where it was called. */
 function explain(error: unknown, program: Program): unknown {
-  const kernel = error instanceof Error && /Cannot find registered kernel '(\w+)'/.exec(error.message)?.[1];
+  if (!(error instanceof Error)) return error;
+  const kernel = /(?:registered kernel|^Kernel) '(\w+)'/.exec(error.message)?.[1];
   if (!kernel) return error;
   const frame = (error.stack ?? '').split('\n').find(line => line.includes('at ') && !line.includes('node_modules'));
-  const path = currentPath();
+  const path = placeOf(error);
   return new GenserveError(
     'CONFIGURATION_INVALID',
     `the recorder has no mapping for the tfjs kernel ${kernel}, called in program '${program.name}'` +
