@@ -50,6 +50,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Genserve
   let http: Awaited<ReturnType<typeof startHttp>> | undefined;
   let grpc: Awaited<ReturnType<typeof startGrpc>> | undefined;
   try {
+    await repository.scan();
     http = await startHttp(services, readiness, settings);
     grpc = await startGrpc(services, readiness, { host, port: settings.grpcPort });
   } catch (error) {
@@ -61,8 +62,6 @@ export async function startServer(options: ServerOptions = {}): Promise<Genserve
   const loaded = repository.loadAll().then(() => {
     readiness.ready = true;
   });
-  // The caller of `loaded` hears of it; a folder that cannot be read must not end the process by itself.
-  loaded.catch(() => undefined);
 
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {

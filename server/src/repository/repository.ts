@@ -39,9 +39,16 @@ export class Repository {
 
   constructor(private readonly settings: RepositorySettings) {}
 
+  /** Finds what there is; nothing is read yet. @throws CONFIGURATION_INVALID where the folder cannot be listed. */
+  async scan(): Promise<void> {
+    this.#entries = await scan(this.settings.folder).catch(cause => {
+      const message = `models: the folder ${this.settings.folder} cannot be listed`;
+      throw new GenserveError('CONFIGURATION_INVALID', message, { field: 'models', cause });
+    });
+  }
+
   /** Loads one version after another, newest first, so that memory holds one that is not checked yet. */
   async loadAll(): Promise<void> {
-    this.#entries = await scan(this.settings.folder);
     for (const entry of [...this.#entries.values()].flat()) await this.#load(entry);
   }
 
