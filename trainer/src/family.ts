@@ -103,6 +103,8 @@ export interface Family<Configuration = unknown> {
   /** The preset that is used when none is named. */
   readonly defaultPreset: string;
   readonly training: TrainingDefaults;
+  /** What a preset changes in `training`, by its name. */
+  readonly presetTraining?: Readonly<Record<string, Partial<TrainingDefaults>>>;
   /** The domain that the model is of, where it differs from the data's (e.g. pixels to binarise); the data's when absent. */
   domain?(configuration: Configuration, domain: Domain): Domain;
   /** Throws CONFIGURATION_INVALID where the domain does not suit the family. */

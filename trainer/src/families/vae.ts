@@ -28,7 +28,7 @@ const configuration = z.strictObject({
 export type VaeConfiguration = z.infer<typeof configuration>;
 
 const plain = (channels: number) => ({ channels });
-const strided = (channels: number, size = 3) => ({ channels, stride: 2, size });
+const strided = (channels: number) => ({ channels, stride: 2 });
 
 const presets = {
   /** Gulrajani et al. 2017 (PixelVAE), appendix A, without the autoregressive layers: 613,665 parameters on MNIST. */
@@ -37,16 +37,8 @@ const presets = {
     encoder: [plain(32), strided(32), plain(32), strided(64), plain(64), strided(64), plain(64), plain(64), plain(64)],
     decoder: [plain(64), plain(64), strided(64), plain(64), strided(32), plain(32), strided(32), plain(32)],
   },
-  /** Fewer convolutions and larger dense layers: several times the images a second. */
-  small: {
-    latent: 48,
-    encoder: [strided(32, 5), strided(64)],
-    hidden: [384],
-    decoder: [strided(32), strided(16, 5)],
-    activation: 'elu',
-  },
-  /** Dense layers alone, as in the paper. */
-  dense: { latent: 50, hidden: [500, 500], activation: 'elu' },
+  /** Dense layers alone, as in the paper: twenty times the images a second, and the better figure for it in an hour. */
+  small: { latent: 50, hidden: [500, 500], activation: 'elu' },
 };
 
 export const vae: Family<VaeConfiguration> = {
@@ -55,12 +47,13 @@ export const vae: Family<VaeConfiguration> = {
   url: 'https://arxiv.org/abs/1312.6114',
   configuration,
   presets,
-  defaultPreset: 'thesis',
+  defaultPreset: 'small',
   training: {
-    batch: 64,
-    optimiser: { name: 'adam', learningRate: 1.5e-3 },
+    batch: 128,
+    optimiser: { name: 'adam', learningRate: 3e-3 },
     parameterAverage: 0.999,
   },
+  presetTraining: { thesis: { batch: 64, optimiser: { name: 'adam', learningRate: 1e-3 } } },
 
   /** Bernoulli pixels are drawn from grey values anew at every step: dynamic binarisation. */
   domain(settings, domain) {

@@ -82,7 +82,8 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       { field: 'preset' },
     );
   const configuration = parseConfiguration(family, mergeObjects(presetConfiguration, options.configuration ?? {}));
-  const training = parseSettings(trainingSettings, mergeObjects(family.training, options.training ?? {}), 'training');
+  const suggested = mergeObjects(family.training, family.presetTraining?.[preset] ?? {});
+  const training = parseSettings(trainingSettings, mergeObjects(suggested, options.training ?? {}), 'training');
   const dataset =
     typeof options.data === 'string' ? await openDataset(options.data, options.dataOptions) : options.data;
   const created = new Date().toISOString();
