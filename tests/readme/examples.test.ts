@@ -1,0 +1,112 @@
+// README's examples, executed as they are written there, against a server on the ports that it names.
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { extname } from 'node:path';
+import { promisify } from 'node:util';
+import { chromium } from 'playwright-core';
+import sharp from 'sharp';
+import { build } from 'vite';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { chromiumOptions } from '../support/chromium.js';
+import { root } from '../support/paths.js';
+import { type ServedModels, serve } from '../support/serve.js';
+
+const run = promisify(execFile);
+const readme = readFileSync(`${root}README.md`, 'utf8');
+
+/** The fenced block that follows `<!-- example: name -->`. */
+function example(name: string): string {
+  const block = new RegExp(`<!-- example: ${name} -->\\n\`\`\`\\w+\\n([\\s\\S]*?)\`\`\``).exec(readme)?.[1];
+  if (block === undefined) throw new Error(`README.md has no example ${name}`);
+  return block;
+}
+
+// Below node_modules, so that the examples find the packages as they would in a project that installed them.
+mkdirSync(`${root}node_modules/.cache`, { recursive: true });
+const folder = mkdtempSync(`${root}node_modules/.cache/readme-`);
+let served: ServedModels;
+beforeAll(async () => {
+  served = await serve({ httpPort: 8080, grpcPort: 50051 });
+});
+afterAll(async () => {
+  await served[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true });
+});
+
+it('grpc.mjs writes four pictures of the size of a digit', async () => {
+  writeFileSync(`${folder}/grpc.mjs`, example('grpc.mjs'));
+  await run(process.execPath, ['grpc.mjs'], { cwd: folder });
+  for (const index of [0, 1, 2, 3]) {
+    const { width, height } = await sharp(`${folder}/digit-${index}.png`).metadata();
+    expect([width, height]).toEqual([28, 28]);
+  }
+});
+
+it('anomaly.sh prints a p-value, a decision and a map', async () => {
+  const { stdout } = await run('sh', ['-c', example('anomaly.sh')], { cwd: root, maxBuffer: 1 << 24 });
+  const { results } = JSON.parse(stdout);
+  expect(results).toHaveLength(1);
+  expect(results[0].scores[0].pValue).toBeGreaterThan(0.01);
+  expect(results[0].scores[0].decision).toBe('normal');
+  expect(results[0].map.shape).toEqual([28, 28]);
+});
+
+it('batch.sh trains and exports what its plan says', async () => {
+  const project = mkdtempSync(`${tmpdir()}/genserve-readme-`);
+  try {
+    const command = example('batch.sh').replace('npx genserve', `${process.execPath} ${root}cli/bin/genserve.mjs`);
+    const plan = command.replace('recipes/', `${root}recipes/`);
+    const { stdout } = await run('sh', ['-c', plan], { cwd: project, maxBuffer: 1 << 24 });
+    expect(stdout).toMatch(/nll/i);
+    expect(existsSync(`${project}/models`)).toBe(true);
+  } finally {
+    rmSync(project, { recursive: true });
+  }
+}, 180_000);
+
+it('browser.html draws sixteen digits in Chromium', async () => {
+  writeFileSync(`${folder}/index.html`, example('browser.html'));
+  await build({ root: folder, logLevel: 'error', build: { target: 'es2022', outDir: 'dist' } });
+  await using page = await pageWithBundles(`${folder}/dist`);
+  const browser = await chromium.launch(chromiumOptions);
+  try {
+    const tab = await browser.newPage();
+    await tab.goto(page.url);
+    await tab.waitForFunction(() => document.querySelector<HTMLCanvasElement>('#digits')!.width === 4 * 28);
+    const ink = await tab.evaluate(() => {
+      const { width, height } = document.querySelector<HTMLCanvasElement>('#digits')!;
+      const context = document.querySelector<HTMLCanvasElement>('#digits')!.getContext('2d')!;
+      return context.getImageData(0, 0, width, height).data.filter((value, i) => i % 4 === 0 && value > 127).length;
+    });
+    expect(ink).toBeGreaterThan(16 * 28);
+  } finally {
+    await browser.close();
+  }
+}, 120_000);
+
+/** The built page, with /bundles passed on to the server: what a web developer's own host would do. */
+async function pageWithBundles(built: string): Promise<AsyncDisposable & { url: string }> {
+  const types: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript' };
+  const server: Server = createServer(async (request, response) => {
+    const path = request.url === '/' ? '/index.html' : (request.url ?? '/');
+    if (path.startsWith('/bundles/')) {
+      const answer = await fetch(`http://localhost:8080${path}`);
+      response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' });
+      response.end(new Uint8Array(await answer.arrayBuffer()));
+    } else if (existsSync(`${built}${path}`)) {
+      response.writeHead(200, { 'content-type': types[extname(path)] ?? 'application/wasm' });
+      response.end(readFileSync(`${built}${path}`));
+    } else {
+      response.writeHead(404).end();
+    }
+  });
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the page has no port');
+  return {
+    url: `http://127.0.0.1:${address.port}/`,
+    [Symbol.asyncDispose]: () => new Promise(resolve => server.close(() => resolve())),
+  };
+}
