@@ -26,7 +26,7 @@ export interface Conditions {
 }
 
 export interface DrawOptions extends CallOptions {
-  /** 0 <= seed < 2^53; drawn and returned when absent. */
+  /** 0 <= seed < 2^53; drawn and returned when absent (`encode`, which returns no seed, takes 0). */
   readonly seed?: number | undefined;
   /** Index of the first row: (seed, firstIndex 3, count 1) is the fourth sample of (seed, count 16). */
   readonly firstIndex?: number | undefined;
@@ -61,7 +61,7 @@ export interface Likelihoods {
   /** Nats, one per row. */
   readonly logProb: Float64Array;
   readonly bitsPerDim: Float64Array;
-  /** Of logProb over the draws, nats; 0 for exact likelihoods. */
+  /** Of logProb over the draws, nats; 0 for exact likelihoods, and for one draw, which shows no spread. */
   readonly standardError: Float64Array;
   readonly estimator: 'exact' | 'elbo' | 'iwae';
   readonly draws: number;
@@ -114,7 +114,10 @@ export interface TranslateOptions extends DrawOptions {
 }
 
 /**
- * A model that can be used. Every method throws `GenserveError`: INVALID_ARGUMENT with the field, OPERATION_UNSUPPORTED
+ * A model that can be used. Data are float32 [count, ...domain], pictures [count, height, width, channels] in [0, 1];
+ * where the domain has levels they are brought to them as it states: with two levels and binarisation `dynamic`, a grey
+ * value is drawn as a Bernoulli variable keyed by the seed; with `threshold`, it is 1 from 0.5 up; with more levels,
+ * the nearest is taken. Every method throws `GenserveError`: INVALID_ARGUMENT with the field, OPERATION_UNSUPPORTED
  * where the family has no such operation, CANCELLED after an abort, and what the backend adds (contract, section 9).
  */
 export interface Generator {

@@ -392,6 +392,12 @@ describe('bad input', () => {
     ['a fractional count', 'count', /integer/, () => tiny.sample({ count: 1.5 })],
     ['a count that is not a number', 'count', /integer/, () => tiny.sample({ count: Number.NaN })],
     ['a seed that is too large', 'seed', /integer from 0 to/, () => tiny.sample({ seed: 2 ** 53 })],
+    [
+      'a negative seed, where nothing is drawn',
+      'seed',
+      /integer from 0 to/,
+      () => rows.logLikelihood(float32([1, 4, 3, 1], Array(12).fill(0)), { label: 0, seed: -1 }),
+    ],
     ['a negative first index', 'firstIndex', /integer of 0 or more/, () => tiny.sample({ firstIndex: -1 })],
     ['an index past 2^32', 'firstIndex', /2\^32/, () => tiny.sample({ firstIndex: 2 ** 32 })],
     ['a temperature of 0', 'temperature', /greater than 0/, () => tiny.sample({ temperature: 0 })],

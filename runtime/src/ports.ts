@@ -3,7 +3,7 @@
 import type { Domain, Manifest, Operation, Port } from '@genserve/proto/manifest';
 import { invalid } from './errors.js';
 import { classCount } from './manifest.js';
-import { type Distribution, fillNoise, NoiseStream } from './noise.js';
+import { checkSeed, type Distribution, fillNoise, NoiseStream } from './noise.js';
 import { sizeOf, type Tensor, type Tensors } from './tensor.js';
 
 /** One row of a step. */
@@ -55,6 +55,7 @@ export class OperationInputs {
     readonly fieldOf: FieldOf = port => port.name,
   ) {
     checkCount(rows, 'count');
+    checkSeed(seed);
     const checked: Record<string, Tensor> = {};
     for (const [name, tensor] of Object.entries(given)) {
       const port = operation.inputs.find(input => input.name === name);
