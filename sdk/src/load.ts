@@ -53,7 +53,7 @@ export async function loadGenerator(url: string | URL, options: LoadOptions = {}
     mayFallBack: device === 'auto',
     assets,
     workerScript: assets.worker,
-    inline: options.inline ?? typeof Worker === 'undefined',
+    inline: options.inline ?? !hasWebWorkers(),
     graceMs,
   });
   try {
@@ -65,6 +65,11 @@ export async function loadGenerator(url: string | URL, options: LoadOptions = {}
     throw error;
   }
   return new DeviceGenerator(bundle, runner);
+}
+
+/** Not by `Worker` alone: onnxruntime-web's Node build puts one into the globals, which takes no web worker's script. */
+function hasWebWorkers(): boolean {
+  return typeof Worker !== 'undefined' && globalThis.location !== undefined;
 }
 
 class DeviceGenerator extends BundleGenerator implements ClientGenerator {

@@ -1,16 +1,7 @@
-// Where sessions run: a worker of this page, or the caller's own thread. Both speak runtime's executor protocol.
-import {
-  type ExecutorReply,
-  type ExecutorRequest,
-  executorHost,
-  GenserveError,
-  type GraphFiles,
-  type Queue,
-  serialQueue,
-  transferList,
-} from '@genserve/runtime';
+// Where sessions run: a worker of this page, or the caller's own thread (`host.ts`). Both speak runtime's protocol.
+import { type ExecutorReply, type ExecutorRequest, GenserveError, type GraphFiles } from '@genserve/runtime';
 import { unreachable } from '../asset.js';
-import { type DeviceBackend, type OrtAssets, type OrtHost, openOrt } from './onnxruntime.js';
+import type { DeviceBackend, OrtAssets } from './onnxruntime.js';
 
 /** What a `load` message carries: the graph, and what the first one starts onnxruntime with. */
 export interface Load {
@@ -30,24 +21,6 @@ export interface Listener {
   onReply(reply: ExecutorReply): void;
   /** The executor is gone and will not answer. */
   onLost(error: GenserveError): void;
-}
-
-/** Answers requests with onnxruntime-web, loaded at the first `load`. */
-export function ortHost(): (request: ExecutorRequest<Load>) => Promise<ExecutorReply> {
-  let ort: Promise<OrtHost> | undefined;
-  return executorHost<Load>(async ({ backend, assets, graph }) => {
-    ort ??= openOrt(backend, assets);
-    return (await ort).create(graph);
-  });
-}
-
-/** The worker's side, called by the worker script alone. */
-export function serveWorker(scope: Pick<Window, 'addEventListener' | 'postMessage'>): void {
-  const host = ortHost();
-  scope.addEventListener('message', async (event: MessageEvent<ExecutorRequest<Load>>) => {
-    const reply = await host(event.data);
-    scope.postMessage(reply, { transfer: reply.outputs ? transferList(reply.outputs) : [] });
-  });
 }
 
 export function workerExecutor(script: string | undefined, listener: Listener): Executor {
@@ -70,39 +43,4 @@ export function workerExecutor(script: string | undefined, listener: Listener): 
     );
   };
   return { send: request => worker.postMessage(request), killable: true, terminate: () => worker.terminate() };
-}
-
-/** One per realm: two overlapping runs hang or corrupt onnxruntime-web on WebGPU. */
-let realmQueue: Queue | undefined;
-
-export function inlineExecutor(listener: Listener): Executor {
-  realmQueue ??= serialQueue();
-  const queue = realmQueue;
-  const host = ortHost();
-  let ended = false;
-  return {
-    async send(request) {
-      const reply = await queue(async () => {
-        await macrotask();
-        return host(request);
-      });
-      if (!ended) listener.onReply(reply);
-    },
-    killable: false,
-    terminate() {
-      ended = true;
-    },
-  };
-}
-
-/** `session.run` settles in microtasks: without this, timers and aborts wait for the last step of a long call. */
-function macrotask(): Promise<void> {
-  return new Promise(resolve => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(null);
-  });
 }

@@ -13,7 +13,7 @@ import {
   type Tensors,
   throwIfAborted,
 } from '@genserve/runtime';
-import { type Executor, inlineExecutor, type Load, workerExecutor } from './executor.js';
+import { type Executor, type Load, workerExecutor } from './executor.js';
 import type { DeviceBackend, OrtAssets } from './onnxruntime.js';
 
 export interface DeviceOptions {
@@ -70,10 +70,11 @@ export class DeviceRunner implements Runner {
     });
   }
 
+  /** Less than 1 asks for slices of an image, where the graph can be resumed. */
   rowsPerStep(operation: string): number {
     const macs = this.#bundle.manifest.operations.find(({ name }) => name === operation)?.cost?.macs ?? 0;
     const msPerRow = this.#msPerRow.get(operation) ?? macs / MACS_PER_MS;
-    return Math.max(1, Math.min(GREATEST_ROWS, Math.floor(STEP_MS / Math.max(msPerRow, 1e-3))));
+    return Math.min(GREATEST_ROWS, STEP_MS / Math.max(msPerRow, 1e-3));
   }
 
   async close(): Promise<void> {
@@ -116,7 +117,7 @@ export class DeviceRunner implements Runner {
   }
 
   async #step(operation: string, feeds: Tensors | undefined, signal?: AbortSignal): Promise<ExecutorReply> {
-    this.#running ??= this.#start();
+    this.#running ??= await this.#start();
     const running = this.#running;
     const { client, loaded } = running;
     if (!loaded.has(operation)) {
@@ -159,7 +160,7 @@ export class DeviceRunner implements Runner {
     }
   }
 
-  #start(): Running {
+  async #start(): Promise<Running> {
     const listener = {
       onReply: (reply: ExecutorReply) => running.client.receive(reply),
       onLost: (error: GenserveError) => {
@@ -167,7 +168,8 @@ export class DeviceRunner implements Runner {
       },
     };
     const executor = this.#options.inline
-      ? inlineExecutor(listener)
+      ? // Pages have workers: they never fetch this.
+        (await import('./host.js')).inlineExecutor(listener)
       : workerExecutor(this.#options.workerScript, listener);
     const running: Running = {
       executor,
@@ -185,6 +187,8 @@ export class DeviceRunner implements Runner {
   }
 
   #measure(operation: string, feeds: Tensors, tookMs: number): void {
+    // A slice of an image says little of the whole.
+    if (Object.values(feeds).some(({ shape }) => shape.length === 0)) return;
     const rows = Math.max(1, ...Object.values(feeds).map(({ shape }) => shape[0] ?? 1));
     const before = this.#msPerRow.get(operation);
     const now = tookMs / rows;

@@ -1,4 +1,4 @@
 // The script of the worker in which models run.
-import { serveWorker } from './executor.js';
+import { serveWorker } from './host.js';
 
 serveWorker(globalThis);

@@ -25,6 +25,7 @@ export interface HttpOptions {
 }
 
 const BINARY = 'application/octet-stream';
+const FRAMES = 'application/x-genserve-frames';
 const FIRST_DELAY_MS = 200;
 const GREATEST_DELAY_MS = 30_000;
 
@@ -46,7 +47,9 @@ export class HttpClient {
 
   /** The answer's message, tensors in place. */
   post(path: string, message: Message, signal?: AbortSignal): Promise<unknown> {
-    return this.#retry(signal, async deadline => readMessage(await this.#send(path, message, BINARY, deadline)));
+    return this.#retry(signal, async deadline =>
+      readMessage(await this.#send(path, message, `${BINARY}, application/json`, deadline)),
+    );
   }
 
   /** The messages of a streamed answer, in order. Only its beginning is tried again. */
@@ -71,7 +74,7 @@ export class HttpClient {
         this.#binary = false;
       }
     }
-    const headers = { accept: `${accept}, application/json`, 'content-type': 'application/json' };
+    const headers = { accept, 'content-type': 'application/json' };
     const body = JSON.stringify(tensorsToJson(message));
     return this.#fetch(path, { method: 'POST', headers, body }, signal);
   }
@@ -140,7 +143,7 @@ async function readMessage(response: Response): Promise<unknown> {
 /** Frames where the server sends them, else lines of JSON; a line or frame {error} ends the stream. */
 async function* readStream(response: Response): AsyncGenerator<unknown> {
   if (!response.body) return;
-  const isFrames = response.headers.get('content-type')?.startsWith(BINARY) ?? false;
+  const isFrames = response.headers.get('content-type')?.startsWith(FRAMES) ?? false;
   const split = isFrames ? new FrameReader() : new LineReader();
   const reader = response.body.getReader();
   try {
