@@ -173,7 +173,7 @@ function describe({ record, family, model, graphs, dataset, position, options, f
     provenance: {
       dataset: dataset.name,
       datasetSha256: dataset.sha256,
-      split: `train ${dataset.train.count}, calibration ${dataset.calibration.count}, test ${dataset.test.count}`,
+      split: dataset.split,
       seed: record.seed,
       steps: position.step,
       preset: record.preset,

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { fillNoise, type Tensors } from '@genserve/runtime';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { Dataset, Split } from '../data/dataset.js';
 import { compiledEngine } from '../engine/compiled.js';
 import { eagerEngine } from '../engine/eager.js';
 import type { State } from '../engine/program.js';
 import type { Family } from '../family.js';
 import { constant } from '../nn/initialisers.js';
+import { blobDataset, blobSize } from '../testing/blobs.js';
 import { tf } from '../trace/tensorflow.js';
 import type { Callbacks } from './callbacks.js';
 import { latestCheckpoint } from './checkpoint.js';
@@ -18,36 +18,8 @@ import { prepareRun } from './run.js';
 import { readRunRecord, runPaths } from './run-folder.js';
 import { resume, type TrainOptions, train } from './train.js';
 
-const size = 6;
-
-/** Grey blobs, drawn once: what matters is that they are images. */
-function blobs(count: number, name: string): Split {
-  const values = fillNoise({ seed: 1, name, distribution: 'uniform', shape: [size, size, 1], count });
-  return {
-    count,
-    async read(indices) {
-      const data = new Float32Array(indices.length * size * size);
-      indices.forEach((index, row) => {
-        data.set(values.subarray(index * size * size, (index + 1) * size * size), row * size * size);
-      });
-      return { data };
-    },
-  };
-}
-
-const dataset: Dataset = {
-  name: 'blobs',
-  domain: {
-    image: { height: size, width: size, channels: 1, levels: 256, binarisation: 'none', polarity: '', labels: [] },
-  },
-  train: blobs(20, 'train'),
-  calibration: blobs(8, 'calibration'),
-  test: blobs(8, 'test'),
-  sha256: '0'.repeat(64),
-  licence: 'CC0-1.0',
-  attribution: '',
-  frequencies: [],
-};
+const size = blobSize;
+const dataset = blobDataset();
 
 const configuration = {
   latent: 3,
