@@ -7,7 +7,9 @@ import { elementwise } from './elementwise.js';
 import { gathering } from './gather.js';
 import { KernelCall, type KernelGroup } from './kernel.js';
 import { matrix } from './matrix.js';
+import { pooling } from './pooling.js';
 import { reduction } from './reduction.js';
+import { resize } from './resize.js';
 import { shape } from './shape.js';
 import { tf } from './tensorflow.js';
 
@@ -116,7 +118,7 @@ class RecordingBackend extends tf.KernelBackend {
 
 export const recorder = new RecordingBackend();
 
-const GROUPS: readonly KernelGroup[] = [elementwise, shape, reduction, matrix, convolution, gathering];
+const GROUPS: readonly KernelGroup[] = [elementwise, shape, reduction, matrix, convolution, pooling, resize, gathering];
 
 tf.registerBackend(RECORDER, () => recorder);
 for (const [kernelName, mapping] of GROUPS.flatMap(group => Object.entries(group))) {

@@ -17,7 +17,7 @@ export const toChannelsLast = (builder: GraphBuilder, value: Value) => builder.t
 const filterFirst = (builder: GraphBuilder, filter: Value) => builder.transpose(filter, [3, 2, 0, 1]);
 
 /** Sizes and paddings as tfjs computes them. */
-function geometry(
+export function geometry(
   call: KernelCall,
   input: readonly number[],
   filter: readonly number[],
@@ -45,14 +45,14 @@ function shape4(call: KernelCall, shape: readonly number[]): Shape4 {
   return [a!, b!, c!, d!];
 }
 
-interface Window {
+export interface Window {
   readonly strides: readonly [number, number];
   readonly dilations: readonly [number, number];
   /** top, left, bottom, right */
   readonly pads: readonly [number, number, number, number];
 }
 
-const windowOf = (info: ConvolutionInfo): Window => ({
+export const windowOf = (info: ConvolutionInfo): Window => ({
   strides: [info.strideHeight, info.strideWidth],
   dilations: [info.dilationHeight, info.dilationWidth],
   pads: [info.padInfo.top, info.padInfo.left, info.padInfo.bottom, info.padInfo.right],
@@ -66,7 +66,7 @@ function convolve(builder: GraphBuilder, x: Value, weights: Value, window: Windo
 }
 
 /** The gradient of `convolve` for its input of the given height and width; also the forward pass of a transposed convolution. */
-function convolveBack(
+export function convolveBack(
   builder: GraphBuilder,
   dy: Value,
   weights: Value,
@@ -162,26 +162,7 @@ function depthwiseFilterGradient(call: KernelCall): Value {
   return builder.reshape(builder.emit('Concat', taps, { axis: 0 }), [height, width, channels, multiplier]);
 }
 
-/** Pooling windows; tfjs leaves padding out of averages and maxima. */
-function pool(call: KernelCall, operator: 'AveragePool' | 'MaxPool'): Value {
-  const { builder } = call;
-  const x = call.input('x');
-  const [height, width] = [call.numbers('filterSize')[0]!, call.numbers('filterSize').at(-1)!];
-  const channels = x.shape.at(-1)!;
-  const info = geometry(call, x.shape, [height, width, channels, channels]);
-  const { strides, pads } = windowOf(info);
-  const attributes = {
-    kernel_shape: [height, width],
-    strides,
-    pads,
-    ...(operator === 'AveragePool' && { count_include_pad: 0 }),
-  };
-  return toChannelsLast(builder, builder.emit(operator, [toChannelsFirst(builder, x)], attributes));
-}
-
 export const convolution: KernelGroup = {
-  AvgPool: call => pool(call, 'AveragePool'),
-  MaxPool: call => pool(call, 'MaxPool'),
   Conv2D: call => {
     const { builder } = call;
     const [x, filter] = [call.input('x'), call.input('filter')];

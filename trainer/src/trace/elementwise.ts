@@ -1,5 +1,5 @@
 // Kernels that work on each element: arithmetic, comparison, selection, activation, casts, fills.
-import type { GraphBuilder } from '../graph/builder.js';
+import { elements, type GraphBuilder } from '../graph/builder.js';
 import { broadcast, TYPE_CODES } from '../graph/infer.js';
 import type { ElementType, Value } from '../graph/types.js';
 import type { KernelCall, KernelGroup, KernelMapping } from './kernel.js';
@@ -114,6 +114,16 @@ export const elementwise: KernelGroup = {
     const quotient = builder.emit('Floor', [builder.emit('Div', [asFloat(builder, a), asFloat(builder, b)])]);
     return cast(builder, quotient, 'int32');
   },
+  FusedBatchNorm: call => {
+    const { builder } = call;
+    const variance = builder.emit('Add', [call.input('variance'), builder.scalar(call.number('varianceEpsilon'))]);
+    const deviation = builder.emit('Sqrt', [variance]);
+    const scale = call.inputs.scale
+      ? builder.emit('Div', [call.inputs.scale, deviation])
+      : builder.emit('Reciprocal', [deviation]);
+    const scaled = builder.emit('Mul', [builder.emit('Sub', [call.input('x'), call.input('mean')]), scale]);
+    return call.inputs.offset ? builder.emit('Add', [scaled, call.inputs.offset]) : scaled;
+  },
   Greater: comparison('Greater'),
   GreaterEqual: comparison('GreaterOrEqual'),
   Identity: call => call.input('x'),
@@ -127,6 +137,15 @@ export const elementwise: KernelGroup = {
   LeakyRelu: call => call.builder.emit('LeakyRelu', [call.input('x')], { alpha: call.number('alpha') }),
   Less: comparison('Less'),
   LessEqual: comparison('LessOrEqual'),
+  LinSpace: call => {
+    const [start, stop, count] = [call.number('start'), call.number('stop'), call.number('num')];
+    const step = (stop - start) / (count - 1);
+    return call.builder.constant(
+      Float32Array.from({ length: count }, (_, i) => start + i * step),
+      'float32',
+      [count],
+    );
+  },
   Log: unary('Log'),
   Log1p: call => log1p(call.builder, call.input('x')),
   LogicalAnd: logical('And'),
@@ -153,6 +172,19 @@ export const elementwise: KernelGroup = {
     return builder.emit('Pow', [a, b]);
   },
   Prelu: call => call.builder.emit('PRelu', [call.input('x'), call.input('alpha')]),
+  Range: call => {
+    const [start, stop, step] = [call.number('start'), call.number('stop'), call.number('step')];
+    const count = Math.max(0, Math.ceil((stop - start) / step));
+    const type = elementType(call, call.attributes.dtype ?? 'float32');
+    return call.builder.constant(
+      elements(
+        type,
+        Array.from({ length: count }, (_, i) => start + i * step),
+      ),
+      type,
+      [count],
+    );
+  },
   RealDiv: call => {
     const { builder } = call;
     return builder.emit('Div', [asFloat(builder, call.input('a')), asFloat(builder, call.input('b'))]);

@@ -147,6 +147,18 @@ const elementwise: Case[] = [
     ],
     ...forward,
   },
+  {
+    name: 'batchNorm',
+    inputs: [floats([2, 3, 3, 4]), floats([4], 2), floats([4], 3, 0.5), floats([4], 4), floats([4], 5)],
+    body: (x, mean, variance, offset, scale) =>
+      tf.batchNorm(x!, mean as tf.Tensor1D, variance as tf.Tensor1D, offset as tf.Tensor1D, scale as tf.Tensor1D, 1e-3),
+    tolerance: 1e-4,
+  },
+  {
+    name: 'range and linspace',
+    inputs: [floats([4])],
+    body: x => [tf.mul(x!, tf.range(1, 9, 2)), tf.add(x!, tf.linspace(0, 1, 4))],
+  },
   { name: 'fill', inputs: [floats([2, 3])], body: x => tf.mul(x!, tf.fill([2, 3], 4)) },
 ];
 
@@ -286,6 +298,7 @@ const reductions: Case[] = [
   ...reduced('max', tf.max),
   ...reduced('min', tf.min),
   ...reduced('prod', tf.prod, forward),
+  { name: 'prod, with gradients', inputs: [floats([2, 3])], body: x => tf.prod(x!, 1) },
   ...reduced('logSumExp', tf.logSumExp),
   ...reduced('all', (x, axis, keep) => tf.all(tf.greater(x, -1.5), axis, keep), forward),
   ...reduced('any', (x, axis, keep) => tf.any(tf.greater(x, 1.5), axis, keep), forward),
@@ -441,11 +454,54 @@ convolutions.push(
     inputs: [floats([2, 6, 6, 3]), floats([3, 3, 3, 2], 2), floats([1, 1, 6, 4], 3)],
     body: (x, d, p) => tf.separableConv2d(t4(x!), t4(d!), t4(p!), 1, 'same'),
   },
-  { name: 'avgPool', inputs: [floats([2, 6, 6, 3])], body: x => tf.avgPool(t4(x!), 3, 2, 'same'), ...forward },
-  { name: 'maxPool', inputs: [floats([2, 7, 6, 3])], body: x => tf.maxPool(t4(x!), 2, 2, 'valid'), ...forward },
+  { name: 'avgPool', inputs: [floats([2, 6, 6, 3])], body: x => tf.avgPool(t4(x!), 2, 2, 'valid') },
+  {
+    name: 'avgPool, overlapping and padded',
+    inputs: [floats([2, 6, 6, 3])],
+    body: x => tf.avgPool(t4(x!), 3, 2, 'same'),
+    ...forward,
+  },
+  { name: 'maxPool', inputs: [floats([2, 7, 6, 3])], body: x => tf.maxPool(t4(x!), 2, 2, 'valid') },
+  {
+    name: 'maxPool, overlapping and padded',
+    inputs: [floats([2, 7, 6, 3])],
+    body: x => tf.maxPool(t4(x!), 3, 2, 'same'),
+  },
+  {
+    name: 'maxPool of ties',
+    inputs: [floats([2, 4, 4, 2])],
+    body: x => tf.maxPool(t4(tf.relu(tf.round(x!))), 2, 2, 'valid'),
+  },
 );
 
+const resizes: Case[] = [];
+for (const [alignCorners, halfPixelCenters] of [
+  [false, false],
+  [true, false],
+  [false, true],
+] as const) {
+  for (const size of [
+    [8, 6],
+    [3, 2],
+    [5, 9],
+  ] as [number, number][]) {
+    for (const [name, operation] of [
+      ['resizeBilinear', tf.image.resizeBilinear],
+      ['resizeNearestNeighbor', tf.image.resizeNearestNeighbor],
+    ] as const) {
+      resizes.push({
+        name: `${name} 4x4 to ${size.join('x')}${alignCorners ? ', corners aligned' : ''}${halfPixelCenters ? ', half-pixel centres' : ''}`,
+        inputs: [floats([1, 4, 4, 2])],
+        body: x => operation(t4(x!), size, alignCorners, halfPixelCenters),
+        // tfjs's own gradients forget halfPixelCenters, and are right for a single square image only
+        gradients: !halfPixelCenters,
+      });
+    }
+  }
+}
+
 describe.each([
+  ['resize', resizes],
   ['elementwise', elementwise],
   ['shape', shapes],
   ['reduction', reductions],
