@@ -38,8 +38,20 @@ interface BadRequest {
 const invalid = 'INVALID_ARGUMENT';
 const bad: BadRequest[] = [
   { what: 'a negative count', verb: 'sample', message: () => ({ count: -1 }), reason: invalid, field: 'count' },
-  { what: 'a count above the limit', verb: 'sample', message: () => ({ count: 10_001 }), reason: invalid, field: 'count' },
-  { what: 'a temperature of 0', verb: 'sample', message: () => ({ temperature: 0 }), reason: invalid, field: 'temperature' },
+  {
+    what: 'a count above the limit',
+    verb: 'sample',
+    message: () => ({ count: 10_001 }),
+    reason: invalid,
+    field: 'count',
+  },
+  {
+    what: 'a temperature of 0',
+    verb: 'sample',
+    message: () => ({ temperature: 0 }),
+    reason: invalid,
+    field: 'temperature',
+  },
   {
     what: 'an input that the model does not take',
     verb: 'sample',
@@ -47,7 +59,14 @@ const bad: BadRequest[] = [
     reason: invalid,
     field: 'truncation',
   },
-  { what: 'an unknown model', verb: 'sample', model: 'nothing', message: () => ({}), reason: 'MODEL_NOT_FOUND', field: 'model' },
+  {
+    what: 'an unknown model',
+    verb: 'sample',
+    model: 'nothing',
+    message: () => ({}),
+    reason: 'MODEL_NOT_FOUND',
+    field: 'model',
+  },
   {
     what: 'an unknown version',
     verb: 'sample',
@@ -174,7 +193,9 @@ const bad: BadRequest[] = [
   {
     what: 'a truncated PNG',
     verb: 'anomaly',
-    message: () => ({ inputs: { images: [png, png.subarray(0, png.length - 30)].map(bytes => bytes.toString('base64')) } }),
+    message: () => ({
+      inputs: { images: [png, png.subarray(0, png.length - 30)].map(bytes => bytes.toString('base64')) },
+    }),
     reason: invalid,
     field: 'inputs.images[1]',
   },
@@ -228,7 +249,10 @@ test.each(badJson)('JSON that is $what: INVALID_ARGUMENT at $field', async ({ bo
 
 test('a seed beyond 2^53 and an unknown enum value are refused over gRPC as well', async () => {
   // Field 4 (seed) = 2^60; field 8 (format) = 9.
-  for (const tail of [[0x20, ...Array(8).fill(0x80), 0x10], [0x40, 9]]) {
+  for (const tail of [
+    [0x20, ...Array(8).fill(0x80), 0x10],
+    [0x40, 9],
+  ]) {
     const failure = await new Promise<ServiceError>(resolve => {
       const call = serving.client.makeServerStreamRequest(
         '/genserve.v1.GeneratorService/Sample',

@@ -34,13 +34,16 @@ async function score(seed: number, rows: number): Promise<number[]> {
 }
 
 test('200 concurrent requests of mixed models, sizes, seeds and temperatures equal the same ones alone', async () => {
-  const asks = Array.from({ length: 200 }, (_, i): Ask => ({
-    model: i % 3 === 0 ? 'tiny-rows' : 'tiny',
-    count: 1 + (i % 5),
-    seed: i % 17,
-    firstIndex: i % 4,
-    ...(i % 2 === 0 && i % 3 !== 0 && { temperature: 0.5 + (i % 7) / 7 }),
-  }));
+  const asks = Array.from(
+    { length: 200 },
+    (_, i): Ask => ({
+      model: i % 3 === 0 ? 'tiny-rows' : 'tiny',
+      count: 1 + (i % 5),
+      seed: i % 17,
+      firstIndex: i % 4,
+      ...(i % 2 === 0 && i % 3 !== 0 && { temperature: 0.5 + (i % 7) / 7 }),
+    }),
+  );
   const alone: Buffer[] = [];
   for (const ask of asks) alone.push(await draw(ask));
   const together = await Promise.all(asks.map(draw));
@@ -66,9 +69,9 @@ test('likelihoods do not depend on their company (to 1e-6: Softplus may differ i
 test('a part of a large request is what the whole has at that place, over both transports', async () => {
   const whole = await draw({ model: 'tiny', count: 600, seed: 3, firstIndex: 0 });
   const row = whole.length / 600;
-  expect((await draw({ model: 'tiny', count: 2, seed: 3, firstIndex: 417 })).equals(whole.subarray(417 * row, 419 * row))).toBe(
-    true,
-  );
+  expect(
+    (await draw({ model: 'tiny', count: 2, seed: 3, firstIndex: 417 })).equals(whole.subarray(417 * row, 419 * row)),
+  ).toBe(true);
   const response = await serving.post('/v1/models/tiny:sample', { count: 600, seed: 3 });
   const { samples } = generator.SampleResponse.fromJSON(await response.json());
   expect(samples?.shape).toEqual([600, 16, 16, 1]);

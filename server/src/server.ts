@@ -3,11 +3,12 @@ import { GenserveError } from '@genserve/runtime';
 import { ExecutorPool } from './executor/pool.js';
 import { threadsPerExecutor } from './executor/threads.js';
 import { startGrpc } from './grpc/server.js';
+import { exampleCalls } from './http/pages.js';
 import { startHttp } from './http/server.js';
 import { parseOptions, type ServerOptions } from './options.js';
 import { Readiness } from './readiness.js';
 import type { ServedModel } from './repository/model.js';
-import { Repository } from './repository/repository.js';
+import { type ModelState, Repository } from './repository/repository.js';
 import { warmUpOperations } from './repository/warm-up.js';
 import { Scheduler } from './scheduler/scheduler.js';
 import type { Services } from './verbs/verb.js';
@@ -19,8 +20,20 @@ export interface GenserveServer {
   readonly executors: readonly number[];
   /** Settles when every bundle has been loaded, or found wanting. */
   readonly loaded: Promise<void>;
+  /** Every version of every model, as it is now. */
+  models(): readonly ModelStatus[];
+  /** Commands to try, for the first model that is ready. */
+  exampleCalls(): string;
   /** Not ready, no new requests, what is under way is finished (`drainMs` at most), then the end. */
   close(): Promise<void>;
+}
+
+export interface ModelStatus {
+  readonly name: string;
+  readonly version: number;
+  readonly state: ModelState;
+  /** Why it is unavailable; '' otherwise. */
+  readonly reason: string;
 }
 
 /** Listens at once; models become ready one after another. @throws GenserveError CONFIGURATION_INVALID */
@@ -78,6 +91,12 @@ export async function startServer(options: ServerOptions = {}): Promise<Genserve
       return pool.pids;
     },
     loaded,
+    models: () =>
+      repository
+        .names()
+        .flatMap(name => repository.versions(name))
+        .map(({ name, version, state, reason }) => ({ name, version, state, reason })),
+    exampleCalls: () => exampleCalls(`http://${host}:${httpSide.port}`, repository),
     close: () => {
       closing ??= close();
       return closing;

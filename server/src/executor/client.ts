@@ -33,6 +33,7 @@ export class Executor {
   readonly #inTurn = serialQueue();
   readonly #loaded = new Set<string>();
   #alive = true;
+  #whenLost: (() => void) | undefined;
 
   /** Settles when the process has ended, for whatever reason. */
   readonly ended: Promise<void>;
@@ -70,6 +71,11 @@ export class Executor {
     return this.#alive;
   }
 
+  /** Called once, as soon as nothing more is to be had of it; its process may end later. */
+  onLost(listener: () => void): void {
+    this.#whenLost = listener;
+  }
+
   async ping(): Promise<void> {
     await this.#ask({ kind: 'ping' });
   }
@@ -84,10 +90,6 @@ export class Executor {
   async run(session: string, feeds: Tensors): Promise<{ outputs: Tensors; milliseconds: number }> {
     const { outputs = {}, timings } = await this.#ask({ kind: 'run', session, feeds });
     return { outputs, milliseconds: timings.tookMs };
-  }
-
-  async unload(session: string): Promise<void> {
-    if (this.#loaded.delete(session)) await this.#ask({ kind: 'unload', session });
   }
 
   /** Ends the process at once; what it was doing is lost. */
@@ -115,6 +117,7 @@ export class Executor {
   #lose(why: string): void {
     if (!this.#alive) return;
     this.#alive = false;
+    this.#whenLost?.();
     this.#client.fail(new GenserveError('EXECUTOR_LOST', `the process that ran the model was lost: ${why}`));
   }
 }

@@ -16,24 +16,27 @@ export interface PoolSettings extends ExecutorSettings {
 
 interface Slot {
   executor: Executor;
+  /** Answers, and is not known to be dead. */
+  ready: boolean;
   busy: boolean;
-  startedAt: number;
-  /** Losses in a row within `quickLossMs` of the start. */
-  quickLosses: number;
+  /** Settles when the present executor is ready, or will never be. */
+  starting: Promise<void>;
 }
 
+/** An executor that ends sooner is a sign that the next may, too. */
 const quickLossMs = 2_000;
 const longestPauseMs = 5_000;
 
 export class ExecutorPool<Model extends Loadable> {
   readonly #slots: Slot[] = [];
   readonly #pings: NodeJS.Timeout;
+  readonly #listeners = new Set<() => void>();
   #restarts = 0;
   #closed = false;
 
   constructor(private readonly settings: PoolSettings) {
     for (let i = 0; i < settings.count; i++) {
-      const slot = { executor: new Executor(settings), busy: false, startedAt: performance.now(), quickLosses: 0 };
+      const slot: Slot = { executor: new Executor(settings), ready: false, busy: false, starting: Promise.resolve() };
       this.#slots.push(slot);
       void this.#keepAlive(slot);
     }
@@ -41,8 +44,9 @@ export class ExecutorPool<Model extends Loadable> {
     this.#pings.unref();
   }
 
+  /** Executors that are ready, at work or not. */
   get size(): number {
-    return this.#slots.length;
+    return this.#slots.filter(slot => slot.ready).length;
   }
 
   get restarts(): number {
@@ -53,32 +57,31 @@ export class ExecutorPool<Model extends Loadable> {
     return this.#slots.flatMap(slot => slot.executor.pid ?? []);
   }
 
+  /** Called whenever an executor has become ready. */
+  onReady(listener: () => void): void {
+    this.#listeners.add(listener);
+  }
+
   /** Runs on a free executor; the caller keeps at most `size` runs going. EXECUTOR_LOST where the process died on it. */
   async run(model: Model, operation: Operation, feeds: Tensors): Promise<{ outputs: Tensors; milliseconds: number }> {
-    const free = this.#slots.filter(slot => !slot.busy);
-    const slot = free.find(candidate => candidate.executor.alive) ?? free[0];
-    if (slot === undefined) throw new GenserveError('INTERNAL', 'every executor is busy');
+    const slot = this.#slots.find(candidate => candidate.ready && !candidate.busy);
+    if (slot === undefined) throw new GenserveError('EXECUTOR_LOST', 'no process is free to run the model');
     slot.busy = true;
     try {
-      const executor = await this.#living(slot);
-      await loadSession(executor, model, operation.name);
-      return await executor.run(sessionKey(model, operation.name), feeds);
+      await loadSession(slot.executor, model, operation.name);
+      return await slot.executor.run(sessionKey(model, operation.name), feeds);
     } finally {
       slot.busy = false;
     }
   }
 
-  /** Makes the session in every executor, so that no request waits for it. */
+  /** Makes the session in every executor, so that no request waits for it. A lost executor makes it on first use. */
   async prepare(model: Model, operation: string): Promise<void> {
-    for (const { executor } of this.#slots) await loadSession(executor, model, operation);
-  }
-
-  async unload(model: Model, operations: readonly string[]): Promise<void> {
-    for (const { executor } of this.#slots) {
-      for (const operation of operations) {
-        // A lost executor has nothing left to unload.
-        if (executor.alive) await executor.unload(sessionKey(model, operation)).catch(() => undefined);
-      }
+    for (const slot of this.#slots) {
+      await slot.starting;
+      await loadSession(slot.executor, model, operation).catch(error => {
+        if (!(error instanceof GenserveError) || error.reason !== 'EXECUTOR_LOST') throw error;
+      });
     }
   }
 
@@ -88,33 +91,39 @@ export class ExecutorPool<Model extends Loadable> {
     await Promise.all(this.#slots.map(slot => slot.executor.kill()));
   }
 
-  async #living(slot: Slot): Promise<Executor> {
-    while (!slot.executor.alive) {
-      if (this.#closed) throw new GenserveError('MODEL_UNAVAILABLE', 'the server is shutting down');
-      await pause(10);
-    }
-    return slot.executor;
-  }
-
-  /** Starts a new process whenever the slot's ends; ever later where it ends at once. */
+  /** Starts a new process whenever the slot's ends; ever later where they end at once. */
   async #keepAlive(slot: Slot): Promise<void> {
-    for (;;) {
+    for (let quickLosses = 0; ; ) {
+      const startedAt = performance.now();
+      slot.starting = this.#awaitReady(slot, slot.executor);
       await slot.executor.ended;
+      slot.ready = false;
       if (this.#closed) return;
       this.#restarts += 1;
-      const quick = performance.now() - slot.startedAt < quickLossMs;
-      slot.quickLosses = quick ? slot.quickLosses + 1 : 0;
-      if (slot.quickLosses > 1) await pause(Math.min(longestPauseMs, 100 * 2 ** slot.quickLosses));
+      quickLosses = performance.now() - startedAt < quickLossMs ? quickLosses + 1 : 0;
+      if (quickLosses > 1) await pause(Math.min(longestPauseMs, 100 * 2 ** quickLosses));
       if (this.#closed) return;
       slot.executor = new Executor(this.settings);
-      slot.startedAt = performance.now();
+    }
+  }
+
+  async #awaitReady(slot: Slot, executor: Executor): Promise<void> {
+    executor.onLost(() => {
+      slot.ready = false;
+    });
+    try {
+      await executor.ping();
+      slot.ready = true;
+      for (const listener of this.#listeners) listener();
+    } catch {
+      // It was lost before it answered: the next one is on its way.
     }
   }
 
   /** An idle executor that does not answer is killed by its own time limit, and replaced. */
   #pingIdle(): void {
-    for (const { executor, busy } of this.#slots) {
-      if (!busy && executor.alive) executor.ping().catch(() => undefined);
+    for (const { executor, busy, ready } of this.#slots) {
+      if (!busy && ready) executor.ping().catch(() => undefined);
     }
   }
 }

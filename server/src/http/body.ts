@@ -6,7 +6,7 @@ import { GenserveError, invalid } from '@genserve/runtime';
 const discardFactor = 8;
 
 /** @throws PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE for a compressed body, INVALID_ARGUMENT for one that breaks off. */
-export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer<ArrayBuffer>> {
   const encoding = request.headers['content-encoding'] ?? 'identity';
   if (encoding !== 'identity') {
     throw new GenserveError('UNSUPPORTED_MEDIA_TYPE', `Content-Encoding ${encoding} is not taken; send it plain`, {

@@ -4,8 +4,8 @@ import { generator } from '@genserve/proto/wire';
 import {
   decodeBody,
   encodeBody,
-  float32,
   FrameReader,
+  float32,
   HEAD_LENGTH_HEADER,
   type Message,
   readNpy,
@@ -25,10 +25,17 @@ afterAll(() => serving.close());
 
 /** A binary picture and the same as numbers. */
 const levels = Uint8Array.from({ length: 256 }, (_, i) => (i % 3 === 0 ? 255 : 0));
-const row = float32([1, 16, 16, 1], Float32Array.from(levels, level => level / 255));
+const row = float32(
+  [1, 16, 16, 1],
+  Float32Array.from(levels, level => level / 255),
+);
 const picture = () => encodePng({ width: 16, height: 16, channels: 1, data: levels });
 
-async function likelihood(body: string | Uint8Array<ArrayBuffer> | object, contentType: string, query = ''): Promise<number> {
+async function likelihood(
+  body: string | Uint8Array<ArrayBuffer> | object,
+  contentType: string,
+  query = '',
+): Promise<number> {
   const response = await serving.post(`/v1/models/tiny:likelihood${query}`, body, { 'content-type': contentType });
   expect(response.status).toBe(200);
   const { likelihoods } = (await response.json()) as { likelihoods: { logProb: number }[] };
@@ -82,7 +89,10 @@ test('samples come as JSON, .npy, a binary frame, lines and a stream of frames: 
 
   const lines = await ask('application/x-ndjson');
   expect(lines.headers.get('content-type')).toContain('application/x-ndjson');
-  const parts = (await lines.text()).trimEnd().split('\n').map(line => generator.SampleResponse.fromJSON(JSON.parse(line)));
+  const parts = (await lines.text())
+    .trimEnd()
+    .split('\n')
+    .map(line => generator.SampleResponse.fromJSON(JSON.parse(line)));
   const bytes = Buffer.concat(parts.map(part => part.samples?.data ?? Buffer.alloc(0)));
   expect(new Float32Array(Uint8Array.from(bytes).buffer)).toEqual(expected);
 
@@ -97,7 +107,9 @@ test('samples come as JSON, .npy, a binary frame, lines and a stream of frames: 
 test('image/png is one sheet with the samples in reading order', async () => {
   const response = await serving.post('/v1/models/tiny%3Asample?count=5&seed=2', '', { accept: 'image/png' });
   expect(response.headers.get('content-type')).toBe('image/png');
-  const { data, info } = await sharp(Buffer.from(await response.arrayBuffer())).raw().toBuffer({ resolveWithObject: true });
+  const { data, info } = await sharp(Buffer.from(await response.arrayBuffer()))
+    .raw()
+    .toBuffer({ resolveWithObject: true });
   // 3 columns, 2 lines, 2 pixels between.
   expect([info.width, info.height]).toEqual([3 * 16 + 4, 2 * 16 + 2]);
   const json = await serving.post('/v1/models/tiny:sample', { count: 5, seed: 2, format: 'OUTPUT_FORMAT_UINT8' });
@@ -133,7 +145,9 @@ test('generation from labels, latents, an interpolation and a picture to complet
   expect(between.samples?.shape).toEqual([3, 16, 16, 1]);
   expect(between.samples?.data.subarray(0, 1024).equals(decoded.samples?.data ?? Buffer.alloc(0))).toBe(true);
 
-  const { manifest } = generator.GetModelResponse.fromJSON(await (await fetch(`${serving.url}/v1/models/tiny-rows`)).json());
+  const { manifest } = generator.GetModelResponse.fromJSON(
+    await (await fetch(`${serving.url}/v1/models/tiny-rows`)).json(),
+  );
   const { height = 0, width = 0 } = manifest?.domain?.image ?? {};
   const known = Float32Array.from({ length: height * width }, (_, i) => (i < width ? 1 : 0));
   const image = { tensor: toJson(float32([1, height, width, 1], known)) };
@@ -158,7 +172,12 @@ test('an anomaly comes with p-value, decision and, on request, a map and a heat 
 });
 
 test('pictures of another size are refused unless fit says how, and invert swaps black and white', async () => {
-  const large = Uint8Array.from(await sharp(await picture()).resize(32, 32, { kernel: 'nearest' }).png().toBuffer());
+  const large = Uint8Array.from(
+    await sharp(await picture())
+      .resize(32, 32, { kernel: 'nearest' })
+      .png()
+      .toBuffer(),
+  );
   const refused = await serving.post('/v1/models/tiny:likelihood', large, { 'content-type': 'image/png' });
   expect(refused.status).toBe(400);
   expect(((await refused.json()) as { error: { field: string } }).error.field).toBe('inputs.images[0]');
@@ -171,7 +190,9 @@ test('pictures of another size are refused unless fit says how, and invert swaps
 });
 
 test('a picture of too many pixels is refused before it is decoded', async () => {
-  const bomb = await sharp({ create: { width: 5000, height: 5000, channels: 3, background: 'black' } }).png().toBuffer();
+  const bomb = await sharp({ create: { width: 5000, height: 5000, channels: 3, background: 'black' } })
+    .png()
+    .toBuffer();
   const response = await serving.post('/v1/models/tiny:encode', Uint8Array.from(bomb), { 'content-type': 'image/png' });
   expect(response.status).toBe(400);
   expect(await response.json()).toMatchObject({ error: { field: 'inputs.images[0]', reason: 'INVALID_ARGUMENT' } });
@@ -189,7 +210,9 @@ test('bundle files: the very bytes, an ETag, immutable, in ranges, and nothing b
   expect(range.status).toBe(206);
   expect(new Uint8Array(await range.arrayBuffer())).toEqual(bytes.subarray(8, 16));
   expect(await statusOf(file, { 'if-none-match': etag })).toBe(304);
-  expect(((await (await fetch(`${serving.url}/bundles/tiny/1/manifest.json`)).json()) as { name: string }).name).toBe('tiny');
+  expect(((await (await fetch(`${serving.url}/bundles/tiny/1/manifest.json`)).json()) as { name: string }).name).toBe(
+    'tiny',
+  );
   for (const path of ['tiny/1/nothing.bin', 'tiny/2/weights.bin', 'tiny/1/..%2f..%2ftiny-rows%2f1%2fweights.bin']) {
     expect((await fetch(`${serving.url}/bundles/${path}`)).status).toBe(404);
   }
@@ -200,9 +223,9 @@ test('every answer has a request id, security headers and CORS; preflights are a
   expect(response.headers.get('x-request-id')).toBe('mine-1');
   expect(response.headers.get('x-content-type-options')).toBe('nosniff');
   expect(response.headers.get('cross-origin-embedder-policy')).toBe('require-corp');
-  expect((await fetch(`${serving.url}/v1/models`, { headers: { 'x-request-id': 'no spaces' } })).headers.get('x-request-id')).toMatch(
-    /^[0-9a-f-]{36}$/,
-  );
+  expect(
+    (await fetch(`${serving.url}/v1/models`, { headers: { 'x-request-id': 'no spaces' } })).headers.get('x-request-id'),
+  ).toMatch(/^[0-9a-f-]{36}$/);
   const preflight = await fetch(`${serving.url}/v1/models/tiny:sample`, { method: 'OPTIONS' });
   expect(preflight.status).toBe(204);
   expect(preflight.headers.get('access-control-allow-headers')).toContain(HEAD_LENGTH_HEADER);

@@ -19,7 +19,7 @@ const schema = z.looseObject({
       datatype: z.string(),
       shape: z.array(z.int().min(0)),
       parameters,
-      data: z.unknown(),
+      data: z.unknown().optional(),
     }),
   ),
   outputs: z.array(z.looseObject({ name: z.string(), parameters })).optional(),

@@ -97,7 +97,7 @@ function headLengthOf(request: IncomingMessage): number {
 
 /** Files become pictures in their order, whatever their names; other parts are fields. */
 async function readMultipart(
-  body: Buffer,
+  body: Buffer<ArrayBuffer>,
   contentType: string,
 ): Promise<{ pictures: Buffer[]; texts: [string, string][] }> {
   const pictures: Buffer[] = [];

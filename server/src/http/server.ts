@@ -56,6 +56,8 @@ export async function startHttp(services: Services, readiness: Readiness, settin
     port: (server.address() as AddressInfo).port,
     drain: () =>
       new Promise(resolve => {
+        // Connections that become idle from now on end at once.
+        server.keepAliveTimeout = 1;
         server.close(() => resolve());
         server.closeIdleConnections();
       }),

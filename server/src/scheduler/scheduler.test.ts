@@ -28,6 +28,8 @@ class Hands {
   readonly #waiting: (() => void)[] = [];
   losses = 0;
 
+  onReady(): void {}
+
   async run({ key }: Model, _operation: Operation, { x, times }: Tensors) {
     const rows = x?.shape[0] ?? 0;
     this.batches.push({ model: key, rows });

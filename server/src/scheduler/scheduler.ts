@@ -16,8 +16,10 @@ import { CostModel } from './cost-model.js';
 
 /** Runs whole batches: the executor pool, or anything that computes. */
 export interface Backend<Model> {
-  /** How many batches may run at once. */
+  /** How many batches may run at once, now. */
   readonly size: number;
+  /** Called whenever `size` has grown. */
+  onReady(listener: () => void): void;
   run(model: Model, operation: Operation, feeds: Tensors): Promise<{ outputs: Tensors; milliseconds: number }>;
 }
 
@@ -63,6 +65,7 @@ export class Scheduler<Model extends Schedulable> {
     private readonly settings: SchedulerSettings,
   ) {
     this.#companions = new Companions(settings.maxDelayMs);
+    backend.onReady(() => this.#schedulePump());
   }
 
   get queuedSteps(): number {
@@ -102,7 +105,7 @@ export class Scheduler<Model extends Schedulable> {
       0,
     );
     throw new GenserveError('OVERLOADED', `the queue is full (${this.#queue.length} steps); try again later`, {
-      retryAfterMs: Math.round(Math.min(30_000, Math.max(100, waitMs / this.backend.size))),
+      retryAfterMs: Math.round(Math.min(30_000, Math.max(100, waitMs / Math.max(1, this.backend.size)))),
     });
   }
 
