@@ -1,10 +1,10 @@
-// Fusion: biases move into the products and convolutions that they follow, and what a backward pass reads of a
+// Fusion: what is added to products and convolutions moves into them, and what a backward pass reads of a
 // pre-activation is read from the activation instead, so that onnxruntime can fuse the activation too.
 import type { GraphBuilder } from './builder.js';
 import { uniformNumber } from './builder.js';
 import { countUses, type Rule } from './rewrite.js';
 import type { Graph, Value } from './types.js';
-import { size } from './types.js';
+import { sameShape, size } from './types.js';
 
 /** The rule of this pass, for one graph. */
 export function fuse(graph: Graph): Rule {
@@ -44,6 +44,11 @@ const WITH_BIAS = new Set(['Conv', 'ConvTranspose', 'Gemm']);
 function addBias(builder: GraphBuilder, product: Value | undefined, bias: Value | undefined): Value | undefined {
   const node = product?.node;
   if (!node || !bias || !WITH_BIAS.has(node.operator) || node.inputs.length !== 2) return undefined;
+  if (!builder.computes(product)) return undefined;
+  // a product of matrices adds to any matrix of its own shape
+  if (node.operator === 'Gemm' && sameShape(bias.shape, product.shape)) {
+    return builder.emit('Gemm', [...node.inputs, bias], node.attributes);
+  }
   // the axis that the bias runs along
   const axis = node.operator === 'Gemm' ? 1 : product.shape.length - 3;
   const fromEnd = product.shape.length - axis;
