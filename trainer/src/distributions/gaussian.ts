@@ -1,5 +1,6 @@
 // Gaussian variables with diagonal covariance, by mean and log standard deviation.
 import type { Tensor, Tensor1D } from '@tensorflow/tfjs';
+import { exp } from '../nn/activations.js';
 import { tf } from '../trace/tensorflow.js';
 import { sumPerRow } from './reduce.js';
 
@@ -13,12 +14,12 @@ export interface DiagonalGaussian {
 
 /** mean + deviation * epsilon with epsilon ~ N(0, I): the reparameterisation of Kingma & Welling 2013, sec. 2.4. */
 export function reparameterise({ mean, logDeviation }: DiagonalGaussian, epsilon: Tensor): Tensor {
-  return tf.add(mean, tf.mul(tf.exp(logDeviation), epsilon));
+  return tf.add(mean, tf.mul(exp(logDeviation), epsilon));
 }
 
 /** Log-density of each element. */
 export function gaussianLogProbMap({ mean, logDeviation }: DiagonalGaussian, x: Tensor): Tensor {
-  const standardised = tf.mul(tf.sub(x, mean), tf.exp(tf.neg(logDeviation)));
+  const standardised = tf.mul(tf.sub(x, mean), exp(tf.neg(logDeviation)));
   return tf.sub(tf.mul(-0.5, tf.square(standardised)), tf.add(logDeviation, HALF_LOG_TWO_PI));
 }
 
@@ -34,6 +35,6 @@ export function standardNormalLogProb(x: Tensor): Tensor1D {
 
 /** KL(N(mean, deviation^2) || N(0, I)), nats, [batch]: Kingma & Welling 2013, appendix B. */
 export function klToStandardNormal({ mean, logDeviation }: DiagonalGaussian): Tensor1D {
-  const variance = tf.exp(tf.mul(2, logDeviation));
+  const variance = exp(tf.mul(2, logDeviation));
   return sumPerRow(tf.mul(0.5, tf.sub(tf.add(tf.square(mean), variance), tf.add(1, tf.mul(2, logDeviation)))));
 }
