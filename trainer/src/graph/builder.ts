@@ -17,6 +17,7 @@ export class GraphBuilder {
   readonly nodes: Node[] = [];
   /** Module path given to new nodes. */
   path = '';
+  readonly #own = new Set<Node>();
   readonly #shared = new Map<string, readonly Value[]>();
   readonly #constants = new Map<string, Value>();
   readonly #parent: GraphBuilder | undefined;
@@ -57,8 +58,14 @@ export class GraphBuilder {
     return this.emitMany(operator, inputs, attributes)[0]!;
   }
 
-  /** Emits a node of any number of outputs as it stands; equal nodes are one. */
+  /**
+   * Emits a node of any number of outputs as it stands; equal nodes are one, and what does not depend on the iteration
+   * of a loop goes in front of it.
+   */
   emitMany(operator: string, inputs: Inputs, attributes: Attributes = {}): readonly Value[] {
+    if (this.#parent && operator !== 'Loop' && !inputs.some(value => value && this.#varies(value))) {
+      return this.#parent.emitMany(operator, inputs, attributes);
+    }
     const key = operator === 'Loop' ? undefined : describe(operator, inputs, attributes);
     const known = key === undefined ? undefined : this.#find(key);
     if (known) return known;
@@ -68,8 +75,17 @@ export class GraphBuilder {
       outputs.push({ id: ++lastId, type, shape, node });
     }
     this.nodes.push(node);
+    this.#own.add(node);
     if (key !== undefined) this.#shared.set(key, outputs);
     return outputs;
+  }
+
+  /**
+   * Whether `value` is computed by a node of this very graph, not of one around it: inside a loop, work on values of
+   * the graphs around it would be repeated with each iteration.
+   */
+  computes(value: Value): boolean {
+    return value.node !== undefined && this.#own.has(value.node);
   }
 
   /** The output of an equal node of one output that was emitted before, if there is one. */
@@ -98,6 +114,10 @@ export class GraphBuilder {
   /** A tensor that holds `number` everywhere. */
   filled(number: number, type: ElementType, shape: readonly number[]): Value {
     return shape.length === 0 ? this.scalar(number, type) : this.expand(this.scalar(number, type), shape);
+  }
+
+  #varies(value: Value): boolean {
+    return value.node ? this.#own.has(value.node) : this.inputs.includes(value);
   }
 
   #find(key: string): readonly Value[] | undefined {

@@ -19,7 +19,7 @@ type Perm = readonly number[];
 
 /** The rule of this pass. */
 export const sinkTransposes: Rule = (builder, node, inputs) => {
-  const perm = inputs.map(transposition).find(each => each !== undefined);
+  const perm = inputs.map(value => value && builder.computes(value) && transposition(value)).find(each => each);
   if (!perm || inputs.some(value => value === undefined)) return undefined;
   // none is undefined, as just seen
   const values = inputs as readonly Value[];
@@ -27,8 +27,8 @@ export const sinkTransposes: Rule = (builder, node, inputs) => {
   return moved && [moved];
 };
 
-function transposition(value: Value | undefined): Perm | undefined {
-  return value?.node?.operator === 'Transpose' ? ints(value.node.attributes, 'perm') : undefined;
+function transposition(value: Value): Perm | undefined {
+  return value.node?.operator === 'Transpose' ? ints(value.node.attributes, 'perm') : undefined;
 }
 
 const inverse = (perm: Perm): number[] => perm.map((_, axis) => perm.indexOf(axis));
