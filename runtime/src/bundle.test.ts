@@ -49,6 +49,8 @@ describe('openBundle', () => {
     for (const { file } of manifest.operations) manifest.files.push({ ...variant(file), path: `float16/${file}` });
     manifest.files.push({ ...variant('weights.bin'), path: 'float16/weights.bin' });
     manifest.variants = [{ name: 'float16', folder: 'float16' }];
+    manifest.conditions = [{ kind: 'label', size: 1 }];
+    manifest.operations[0].inputs.push({ name: 'label', dtype: 'int32', shape: [0], role: 'label' });
     manifest.operations[0].members = [{ labels: [0], file: 'decode.onnx' }];
     const copies = Object.fromEntries(Object.entries(files).map(([path, bytes]) => [`float16/${path}`, bytes]));
     const source = counting(memorySource({ ...files, ...copies, 'manifest.json': JSON.stringify(manifest) }));

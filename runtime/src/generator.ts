@@ -6,7 +6,7 @@ export interface Progress {
   readonly phase: 'download' | 'compile' | 'run';
   readonly done: number;
   readonly total: number;
-  /** 'bytes' while downloading, 'sessions' while compiling, 'rows' while running. */
+  /** 'bytes' while downloading, 'sessions' while compiling, 'rows' (times draws, when scoring) while running. */
   readonly unit: 'bytes' | 'sessions' | 'rows';
 }
 

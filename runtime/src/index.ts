@@ -18,5 +18,6 @@ export * from './scores.js';
 export type * from './session.js';
 export * from './sessions.js';
 export { sha256 } from './sha256.js';
+export * from './steps.js';
 export * from './tensor.js';
 export * from './text.js';

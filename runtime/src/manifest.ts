@@ -13,6 +13,7 @@ import type {
 } from '@genserve/proto/manifest';
 import { type Check, flag, integer, list, number, object, oneOf, optional, record, text, wrong } from './check.js';
 import { GenserveError } from './errors.js';
+import { SCORES } from './scores.js';
 
 export type {
   AudioDomain,
@@ -39,10 +40,6 @@ const ROLES =
   'data latent codes label vector attributes text style strength mask noise temperature truncation count state log_prob map logits score features';
 const OPERATIONS =
   'sample decode encode reconstruct complete translate translate_back log_prob log_prob_map critic classify features background_log_prob';
-/** Formulas of anomaly scores; `scores.ts` implements each. */
-export const FORMULAS = ['negative-log-likelihood', 'reconstruction-error'] as const;
-export type Formula = (typeof FORMULAS)[number];
-export type DomainKind = keyof Domain;
 
 const words = (line: string) => oneOf(line.split(' '));
 const required = text(/./, 'given');
@@ -126,7 +123,7 @@ const manifest = object<Manifest>({
   scores: list(
     object<Score>({
       name: required,
-      formula: oneOf(FORMULAS),
+      formula: oneOf(Object.keys(SCORES)),
       operations: list(text()),
       parameters: record(number),
       draws: positive,
@@ -214,6 +211,8 @@ function checkReferences(manifest: Manifest): void {
   manifest.operations.forEach((operation, index) => {
     const field = `operations[${index}]`;
     listed(operation.file, `${field}.file`);
+    if (operation.members.length > 0 && inputsOf(operation, 'label').length === 0)
+      throw wrong(`${field}.members`, 'need an input of role label to choose among them');
     operation.members.forEach((member, i) => {
       listed(member.file, `${field}.members[${i}].file`);
     });

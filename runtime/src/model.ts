@@ -22,13 +22,13 @@ import type {
   TranslateOptions,
 } from './generator.js';
 import { interpolate } from './interpolate.js';
-import { type Formula, findOperation, inputsOf } from './manifest.js';
+import { findOperation, inputsOf } from './manifest.js';
 import { checkSeed, drawSeed } from './noise.js';
 import { checkCount, OperationInputs, quantise, type StepRow } from './ports.js';
-import { decide, pValue, SCORES } from './scores.js';
+import { decide, type Formula, pValue, SCORES, type ScoreFormula } from './scores.js';
 import type { Runner } from './session.js';
 import { runStep } from './steps.js';
-import { float32, int32, sizeOf, type Tensor, type Tensors } from './tensor.js';
+import { concatenate, float32, int32, type Tensor, type Tensors } from './tensor.js';
 
 /** What one verb runs. */
 interface Call {
@@ -144,7 +144,7 @@ export class BundleGenerator implements Generator {
     for (const score of wanted) {
       const draws = checkCount(options.draws ?? score.draws, 'draws');
       const seed = options.seed ?? score.seed;
-      const formula = SCORES[score.formula as Formula]; // checked against the closed list by parseManifest
+      const formula: ScoreFormula = SCORES[score.formula as Formula]; // checked against the closed list by parseManifest
       const values = await formula.compute({
         score,
         data: quantised(data, this.manifest, seed),
@@ -287,7 +287,7 @@ export class BundleGenerator implements Generator {
       throwIfAborted(signal);
       const part = rows.slice(start, start + limit);
       const feeds = inputs.feeds(part);
-      const outputs = await runStep(this.runner, operation, feeds, part.length, signal);
+      const outputs = await runStep(this.runner, operation, feeds, signal);
       onProgress?.({ phase: 'run', done: start + part.length, total: rows.length, unit: 'rows' });
       yield { start, rows: part, feeds, outputs };
     }
@@ -369,20 +369,4 @@ async function collect(stream: AsyncIterable<Samples>): Promise<Samples> {
     data: concatenate(parts.map(part => part.data)),
     ...(first!.labels && { labels: parts.flatMap(part => part.labels ?? []) }),
   };
-}
-
-/** Along dimension 0. */
-function concatenate(parts: readonly Tensor[]): Tensor {
-  const [first] = parts;
-  if (parts.length === 1) return first!;
-  const { dtype, shape } = first!;
-  const rows = parts.reduce((sum, part) => sum + part.shape[0]!, 0);
-  const whole = [rows, ...shape.slice(1)];
-  const data = dtype === 'int32' ? new Int32Array(sizeOf(whole)) : new Float32Array(sizeOf(whole));
-  let offset = 0;
-  for (const part of parts) {
-    data.set(part.data, offset);
-    offset += part.data.length;
-  }
-  return { dtype, shape: whole, data };
 }

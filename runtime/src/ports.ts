@@ -4,7 +4,7 @@ import type { Domain, Manifest, Operation, Port } from '@genserve/proto/manifest
 import { invalid } from './errors.js';
 import { classCount } from './manifest.js';
 import { checkSeed, type Distribution, fillNoise, NoiseStream } from './noise.js';
-import { sizeOf, type Tensor, type Tensors } from './tensor.js';
+import { type DataType, sizeOf, type Tensor, type Tensors, takeRows, zeros } from './tensor.js';
 
 /** One row of a step. */
 export interface StepRow {
@@ -83,24 +83,21 @@ export class OperationInputs {
   }
 
   #feed(port: Port, rows: readonly StepRow[]): Tensor {
-    const { dtype } = port;
     const given = this.#given[port.name];
-    if (port.shape.length === 0) {
-      const values = given?.data ?? [port.default ?? 0];
-      return { dtype, shape: [], data: arrayOf(dtype, 1, values) } as Tensor; // dtype is of the closed list
-    }
-    const size = sizeOf(port.shape.slice(1));
-    const data = arrayOf(dtype, rows.length * size);
-    if (given) {
-      rows.forEach(({ index }, row) => {
-        const start = given.shape[0] === 1 ? 0 : index * size;
-        data.set(given.data.subarray(start, start + size), row * size);
-      });
-    } else if (port.role === 'noise')
-      this.#drawNoise(port, rows, size, data as Float32Array); // float32, by its role
+    const feed = given ? takeGiven(given, rows) : this.#fill(port, rows);
+    if (port.role === 'label') this.#drawLabels(rows, feed.data);
+    return feed;
+  }
+
+  /** An input that was not given. */
+  #fill(port: Port, rows: readonly StepRow[]): Tensor {
+    const [batch, ...rest] = port.shape;
+    const shape = batch === undefined ? [] : [rows.length, ...rest];
+    const data = zeros(port.dtype, sizeOf(shape));
+    if (port.role === 'noise')
+      this.#drawNoise(port, rows, sizeOf(rest), data as Float32Array); // float32, by its role
     else data.fill(port.default ?? (port.role === 'label' ? -1 : 0));
-    if (port.role === 'label') this.#drawLabels(rows, data);
-    return { dtype, shape: [rows.length, ...port.shape.slice(1)], data } as Tensor; // dtype is of the closed list
+    return { dtype: port.dtype as DataType, shape, data }; // of the closed list
   }
 
   #drawNoise(port: Port, rows: readonly StepRow[], size: number, data: Float32Array): void {
@@ -208,10 +205,13 @@ function rangeText(least: number, greatest: number): string {
   return least > -Infinity ? `${least} or more, and finite` : 'finite';
 }
 
-function arrayOf(dtype: string, length: number, values: ArrayLike<number> = []): Tensor['data'] {
-  const array = dtype === 'int32' ? new Int32Array(length) : new Float32Array(length);
-  array.set(values);
-  return array;
+/** A copy, as feeds may be transferred; one row serves all. */
+function takeGiven(given: Tensor, rows: readonly StepRow[]): Tensor {
+  if (given.shape.length === 0) return { ...given, data: given.data.slice() };
+  return takeRows(
+    given,
+    rows.map(({ index }) => (given.shape[0] === 1 ? 0 : index)),
+  );
 }
 
 /** Values in [0, 1] brought to the domain's levels; see `OperationInputs`. */

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { elbo, iwae } from './estimators.js';
-import { FORMULAS } from './manifest.js';
 import { decide, pValue, SCORES } from './scores.js';
 
 describe('estimators', () => {
@@ -57,7 +56,6 @@ describe('decide', () => {
   });
 });
 
-it('has a formula for every name of the closed list, each with a unit', () => {
-  expect(Object.keys(SCORES).sort()).toEqual([...FORMULAS].sort());
+it('gives every formula a unit', () => {
   for (const { unit } of Object.values(SCORES)) expect(unit).not.toBe('');
 });

@@ -2,7 +2,6 @@
 // (contract, section 8). Higher = more anomalous for every formula.
 import type { Score } from '@genserve/proto/manifest';
 import type { Decision } from './generator.js';
-import type { Formula } from './manifest.js';
 import type { Tensor } from './tensor.js';
 
 /** What a formula may ask of the model, for the rows and with the draws and seed of one score. */
@@ -45,10 +44,13 @@ const reconstructionError: ScoreFormula = {
   },
 };
 
-export const SCORES: Readonly<Record<Formula, ScoreFormula>> = {
+/** The closed list: a manifest's `formula` is one of these names. */
+export const SCORES = {
   'negative-log-likelihood': negativeLogLikelihood,
   'reconstruction-error': reconstructionError,
-};
+} as const satisfies Record<string, ScoreFormula>;
+
+export type Formula = keyof typeof SCORES;
 
 /**
  * Share of normal data at least this anomalous, (1 + #{s_i >= s}) / (n + 1): valid at every level for exchangeable

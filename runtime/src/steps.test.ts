@@ -37,17 +37,17 @@ const runner: Runner = {
 
 it('gives each row of a class-split ensemble to the member of its label, and answers in order', async () => {
   const feeds = { z: float32([3, 2], [1, 2, 3, 4, 5, 6]), label: int32([3], [1, 0, 2]) };
-  const { x } = await runStep(runner, ensemble, feeds, 3, undefined);
+  const { x } = await runStep(runner, ensemble, feeds, undefined);
   expect(x).toEqual(float32([3, 2], [201, 202, 103, 104, 105, 106]));
   expect(calls.map(([name, given]) => [name, Array.from(given.label!.data)])).toEqual([
-    ['sample#0', [0, 2]],
     ['sample#1', [1]],
+    ['sample#0', [0, 2]],
   ]);
 });
 
 it.each([3, -1])('refuses label %d, which no member serves', async label => {
   const feeds = { z: float32([1, 2], [1, 2]), label: int32([1], [label]) };
-  await expect(runStep(runner, ensemble, feeds, 1, undefined)).rejects.toMatchObject({
+  await expect(runStep(runner, ensemble, feeds, undefined)).rejects.toMatchObject({
     reason: 'INVALID_ARGUMENT',
     field: 'label',
   });

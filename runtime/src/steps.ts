@@ -5,18 +5,17 @@ import { throwIfAborted } from './cancel.js';
 import { GenserveError, invalid } from './errors.js';
 import { inputsOf } from './manifest.js';
 import type { Runner } from './session.js';
-import { int32, sizeOf, type Tensor, type Tensors } from './tensor.js';
+import { concatenate, int32, sizeOf, type Tensor, type Tensors, takeRows, zeros } from './tensor.js';
 
 /** The count ports of a resumable graph, int32 scalars whose defaults give the whole image in one run. */
 const FIRST_ROW = 'first_row';
 const ROW_COUNT = 'row_count';
 
-/** Outputs by port name for complete feeds of `rows` rows. */
+/** Outputs by port name for complete feeds. */
 export async function runStep(
   runner: Runner,
   operation: Operation,
   feeds: Tensors,
-  rows: number,
   signal: AbortSignal | undefined,
 ): Promise<Tensors> {
   const run = async (name: string, inputs: Tensors) => {
@@ -27,7 +26,7 @@ export async function runStep(
         throw new GenserveError('INTERNAL', `the graph of ${operation.name} gave no output ${port.name}`);
     return outputs;
   };
-  if (operation.members.length > 0) return await runMembers(run, operation, feeds, rows);
+  if (operation.members.length > 0) return await runMembers(run, operation, feeds);
   const share = runner.rowsPerStep(operation.name);
   const resumable = operation.inputs.some(port => port.role === 'count' && port.name === ROW_COUNT);
   return resumable && share < 1 ? await runSlices(run, operation, feeds, share) : await run(operation.name, feeds);
@@ -36,45 +35,29 @@ export async function runStep(
 type Run = (name: string, feeds: Tensors) => Promise<Tensors>;
 
 /** Each row by the member that serves its label; answers come back in the order of the rows. */
-async function runMembers(run: Run, operation: Operation, feeds: Tensors, rows: number): Promise<Tensors> {
-  const label = inputsOf(operation, 'label')[0];
-  const labels = label ? feeds[label.name]!.data : [];
-  const rowsOf = operation.members.map(() => [] as number[]);
-  for (let row = 0; row < rows; row++) {
-    const member = operation.members.findIndex(candidate => candidate.labels.includes(labels[row] ?? -1));
-    if (member < 0) throw invalid('label', `no member of ${operation.name} serves label ${labels[row]}`);
-    rowsOf[member]!.push(row);
+async function runMembers(run: Run, operation: Operation, feeds: Tensors): Promise<Tensors> {
+  const { name, members, inputs, outputs } = operation;
+  const [label] = inputsOf(operation, 'label');
+  // parseManifest asks ensembles for a label port.
+  const memberOf = Array.from(feeds[label!.name]!.data, value => {
+    const found = members.findIndex(({ labels }) => labels.includes(value));
+    if (found < 0) throw invalid('label', `no member of ${name} serves label ${value}`);
+    return found;
+  });
+  const order: number[] = [];
+  const parts: Tensors[] = [];
+  for (const member of new Set(memberOf)) {
+    const rows = [...memberOf.keys()].filter(row => memberOf[row] === member);
+    const part = inputs.map(port => {
+      const feed = feeds[port.name]!;
+      return [port.name, port.shape.length > 0 ? takeRows(feed, rows) : copy(feed)];
+    });
+    parts.push(await run(`${name}#${member}`, Object.fromEntries(part)));
+    order.push(...rows);
   }
-  const results: Record<string, Tensor> = {};
-  for (const [member, chosen] of rowsOf.entries()) {
-    if (chosen.length === 0) continue;
-    const part = await run(`${operation.name}#${member}`, pick(operation, feeds, chosen));
-    for (const { name } of operation.outputs) {
-      const { dtype, shape, data } = part[name]!;
-      const size = sizeOf(shape.slice(1));
-      results[name] ??= { dtype, shape: [rows, ...shape.slice(1)], data: emptyLike(data, rows * size) };
-      const target = results[name].data;
-      chosen.forEach((row, i) => {
-        target.set(data.subarray(i * size, (i + 1) * size), row * size);
-      });
-    }
-  }
-  return results;
-}
-
-/** These rows of every batch port. */
-function pick(operation: Operation, feeds: Tensors, rows: readonly number[]): Tensors {
+  const back = memberOf.map((_, row) => order.indexOf(row));
   return Object.fromEntries(
-    operation.inputs.map(port => {
-      const { dtype, shape, data } = feeds[port.name]!;
-      if (port.shape.length === 0) return [port.name, copy(feeds[port.name]!)];
-      const size = sizeOf(shape.slice(1));
-      const chosen = emptyLike(data, rows.length * size);
-      rows.forEach((row, i) => {
-        chosen.set(data.subarray(row * size, (row + 1) * size), i * size);
-      });
-      return [port.name, { dtype, shape: [rows.length, ...shape.slice(1)], data: chosen }];
-    }),
+    outputs.map(port => [port.name, takeRows(concatenate(parts.map(part => part[port.name]!)), back)]),
   );
 }
 
@@ -105,7 +88,7 @@ async function runSlices(run: Run, operation: Operation, feeds: Tensors, share: 
       const { dtype, shape, data } = outputs[name]!;
       const [batch = 0, rows = 0, ...rest] = shape;
       const size = sizeOf(rest);
-      results[name] ??= { dtype, shape: [batch, height, ...rest], data: emptyLike(data, batch * height * size) };
+      results[name] ??= { dtype, shape: [batch, height, ...rest], data: zeros(dtype, batch * height * size) };
       for (let item = 0; item < batch; item++) {
         const start = (item * rows + (rows === height ? first : 0)) * size;
         results[name].data.set(data.subarray(start, start + count * size), (item * height + first) * size);
@@ -114,10 +97,6 @@ async function runSlices(run: Run, operation: Operation, feeds: Tensors, share: 
     if (first + slice >= height) return { ...outputs, ...results };
   }
   return results;
-}
-
-function emptyLike(data: Tensor['data'], length: number): Tensor['data'] {
-  return data instanceof Int32Array ? new Int32Array(length) : new Float32Array(length);
 }
 
 function copy(tensor: Tensor): Tensor {

@@ -30,3 +30,34 @@ function ownBuffer(data: Float32Array): Float32Array<ArrayBuffer> {
 export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, length) => product * length, 1);
 }
+
+/** A new array of zeros. */
+export function zeros(dtype: string, length: number): Tensor['data'] {
+  return dtype === 'int32' ? new Int32Array(length) : new Float32Array(length);
+}
+
+/** These rows (indices along dimension 0, in this order) in an array of their own. */
+export function takeRows({ dtype, shape, data }: Tensor, rows: readonly number[]): Tensor {
+  const rest = shape.slice(1);
+  const size = sizeOf(rest);
+  const taken = zeros(dtype, rows.length * size);
+  rows.forEach((row, i) => {
+    taken.set(data.subarray(row * size, (row + 1) * size), i * size);
+  });
+  return { dtype, shape: [rows.length, ...rest], data: taken };
+}
+
+/** One tensor of all rows, in order. At least one part; the shapes differ in dimension 0 alone. */
+export function concatenate(parts: readonly Tensor[]): Tensor {
+  const [first] = parts;
+  if (parts.length === 1) return first!;
+  const { dtype, shape } = first!;
+  const whole = [parts.reduce((rows, part) => rows + part.shape[0]!, 0), ...shape.slice(1)];
+  const data = zeros(dtype, sizeOf(whole));
+  let offset = 0;
+  for (const part of parts) {
+    data.set(part.data, offset);
+    offset += part.data.length;
+  }
+  return { dtype, shape: whole, data };
+}
