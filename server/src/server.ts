@@ -104,12 +104,18 @@ export async function startServer(options: ServerOptions = {}): Promise<Genserve
   };
 }
 
-/** Ends the server, then the process, at SIGTERM or SIGINT; at the second signal at once. */
+/** Signals closer together are one: Ctrl-C reaches a whole process group, and wrappers pass it on once more. */
+const sameSignalMs = 1000;
+
+/** Ends the server, then the process, at SIGTERM or SIGINT; at a second signal at once. */
 export function closeOnSignals(server: GenserveServer): void {
-  let ending = false;
+  let endingSince: number | undefined;
   const end = (): void => {
-    if (ending) process.exit(130);
-    ending = true;
+    if (endingSince !== undefined) {
+      if (performance.now() - endingSince > sameSignalMs) process.exit(130);
+      return;
+    }
+    endingSince = performance.now();
     server.close().then(
       () => process.exit(0),
       error => {
