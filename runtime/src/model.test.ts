@@ -6,6 +6,7 @@ import type { Progress } from './generator.js';
 import { checkGolden } from './golden.js';
 import { BundleGenerator } from './model.js';
 import { fillNoise } from './noise.js';
+import { transferList } from './protocol.js';
 import type { Runner } from './session.js';
 import { sessionsRunner } from './sessions.js';
 import { float32, type Tensor } from './tensor.js';
@@ -317,6 +318,18 @@ describe('labels', () => {
     expect(labels).toEqual(Array.from(uniforms, u => (u < 0.25 ? 0 : 1)));
     const again = await rows.sample({ count: 1, seed: 2, firstIndex: 7, label: labels![7] });
     expect(again.data.data).toEqual(row(data, 7));
+  });
+
+  it('are told where the runner takes its feeds away, as a worker does', async () => {
+    const taking: Runner = {
+      ...rows.runner,
+      run: (operation, feeds, options) =>
+        rows.runner.run(operation, structuredClone(feeds, { transfer: transferList(feeds) }), options),
+    };
+    const { labels, data } = await new BundleGenerator(rows.bundle, taking).sample({ count: 5, seed: 2 });
+    expect({ labels, data }).toMatchObject(
+      await rows.sample({ count: 5, seed: 2 }).then(({ labels, data }) => ({ labels, data })),
+    );
   });
 
   it('are taken for all rows at once or one by one', async () => {

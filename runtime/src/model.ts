@@ -39,10 +39,9 @@ interface Call {
 }
 
 interface Step {
-  /** First row of the call that this step holds. */
-  readonly start: number;
   readonly rows: readonly StepRow[];
-  readonly feeds: Tensors;
+  /** One per row, drawn ones included; absent where the operation takes none. */
+  readonly labels?: readonly number[] | undefined;
   readonly outputs: Tensors;
 }
 
@@ -257,13 +256,12 @@ export class BundleGenerator implements Generator {
   /** The data that the call gives, one part a step. */
   async *#draw(call: Call): AsyncGenerator<Samples, void, undefined> {
     const data = outputOf(call.operation, 'data');
-    const [label] = inputsOf(call.operation, 'label');
-    for await (const step of this.#steps(call)) {
+    for await (const { rows, labels, outputs } of this.#steps(call)) {
       yield {
-        data: step.outputs[data.name]!,
+        data: outputs[data.name]!,
         seed: call.inputs.seed,
-        firstIndex: step.rows[0]!.sample, // a step has at least one row
-        ...(label && { labels: Array.from(step.feeds[label.name]!.data) }),
+        firstIndex: rows[0]!.sample, // a step has at least one row
+        ...(labels && { labels }),
       };
     }
   }
@@ -282,14 +280,17 @@ export class BundleGenerator implements Generator {
   /** Runs the call step by step, checking the signal before each and reporting progress after it. */
   async *#steps({ operation, inputs, rows, options }: Call): AsyncGenerator<Step> {
     const { signal, onProgress } = options;
+    const [label] = inputsOf(operation, 'label');
     const limit = Math.max(1, Math.floor(this.runner.rowsPerStep(operation.name)));
     for (let start = 0; start < rows.length; start += limit) {
       throwIfAborted(signal);
       const part = rows.slice(start, start + limit);
       const feeds = inputs.feeds(part);
+      // Read before the run, which may transfer its feeds.
+      const labels = label && Array.from(feeds[label.name]!.data);
       const outputs = await runStep(this.runner, operation, feeds, signal);
       onProgress?.({ phase: 'run', done: start + part.length, total: rows.length, unit: 'rows' });
-      yield { start, rows: part, feeds, outputs };
+      yield { rows: part, labels, outputs };
     }
   }
 
