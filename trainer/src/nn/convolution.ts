@@ -2,6 +2,7 @@
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { tf } from '../trace/tensorflow.js';
 import { fanInNormal, zeros } from './initialisers.js';
+import { inModule } from './module.js';
 import type { Initialiser, Scope } from './variable.js';
 
 export interface ConvolutionOptions {
@@ -26,7 +27,10 @@ export function convolution(scope: Scope, options: ConvolutionOptions): (x: Tens
   );
   const bias = scope.parameter('bias', [outputs], options.bias ?? zeros);
   // Variables are plain Tensors; the rank-4 casts state what the shapes above are.
-  return x => tf.add(tf.conv2d(x as Tensor4D, filter.value as Tensor4D, stride, padding), bias.value) as Tensor4D;
+  return x =>
+    inModule(scope, () => {
+      return tf.add(tf.conv2d(x as Tensor4D, filter.value as Tensor4D, stride, padding), bias.value) as Tensor4D;
+    });
 }
 
 export interface TransposedConvolutionOptions extends Omit<ConvolutionOptions, 'padding'> {
@@ -43,13 +47,12 @@ export function transposedConvolution(scope: Scope, options: TransposedConvoluti
   const fanIn = (size * size * inputs) / (stride * stride);
   const filter = scope.parameter('filter', [size, size, outputs, inputs], options.filter ?? fanInNormal(fanIn));
   const bias = scope.parameter('bias', [outputs], options.bias ?? zeros);
-  return x => {
-    // As above: the casts state the ranks that the shapes have.
-    const batch = (x as Tensor4D).shape[0];
-    const shape: [number, number, number, number] = [batch, to[0], to[1], outputs];
-    return tf.add(
-      tf.conv2dTranspose(x as Tensor4D, filter.value as Tensor4D, shape, stride, 'same'),
-      bias.value,
-    ) as Tensor4D;
-  };
+  return x =>
+    inModule(scope, () => {
+      // As above: the casts state the ranks that the shapes have.
+      const batch = (x as Tensor4D).shape[0];
+      const shape: [number, number, number, number] = [batch, to[0], to[1], outputs];
+      const spread = tf.conv2dTranspose(x as Tensor4D, filter.value as Tensor4D, shape, stride, 'same');
+      return tf.add(spread, bias.value) as Tensor4D;
+    });
 }

@@ -2,6 +2,7 @@
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs';
 import { tf } from '../trace/tensorflow.js';
 import { fanInNormal, zeros } from './initialisers.js';
+import { inModule } from './module.js';
 import type { Initialiser, Scope } from './variable.js';
 
 export interface DenseOptions {
@@ -18,5 +19,5 @@ export function dense(scope: Scope, options: DenseOptions): (x: Tensor) => Tenso
   const kernel = scope.parameter('kernel', [inputs, outputs], options.kernel ?? fanInNormal(inputs));
   const bias = scope.parameter('bias', [outputs], options.bias ?? zeros);
   // A product of two matrices is a matrix, and adding a row vector keeps it one; tfjs' types lose that.
-  return x => tf.add(tf.matMul(x, kernel.value), bias.value) as Tensor2D;
+  return x => inModule(scope, () => tf.add(tf.matMul(x, kernel.value), bias.value) as Tensor2D);
 }

@@ -1,4 +1,5 @@
 // Encoder and decoder networks for images, described by data: convolutions, then dense layers, mirrored on the way back.
+import { GenserveError } from '@genserve/runtime';
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs';
 import { z } from 'zod';
 import { tf } from '../trace/tensorflow.js';
@@ -6,6 +7,7 @@ import { type ActivationName, activations } from './activations.js';
 import { convolution, transposedConvolution } from './convolution.js';
 import { dense } from './dense.js';
 import { fanInNormal } from './initialisers.js';
+import { inModule } from './module.js';
 import type { Scope } from './variable.js';
 
 const layer = z.strictObject({
@@ -100,7 +102,7 @@ export function imageEncoder(
   // Near 0 at first: a posterior starts near the prior.
   const kernel = fanInNormal(width, 0.1);
   const last = dense(scope.child('output'), { inputs: width, outputs, kernel });
-  return x => last(layers.reduce((hidden, apply) => apply(hidden), x));
+  return x => inModule(scope, () => last(layers.reduce((hidden, apply) => apply(hidden), x)));
 }
 
 /** [batch, inputs] -> [batch, height, width, outputChannels], linear in its last layer. */
@@ -126,7 +128,7 @@ export function imageDecoder(
     const outputs = image.height * image.width * outputChannels;
     const connect = dense(scope.child('output'), { inputs: width, outputs });
     layers.push(x => tf.reshape(connect(x), [-1, image.height, image.width, outputChannels]));
-    return z => layers.reduce((hidden, apply) => apply(hidden), z);
+    return z => inModule(scope, () => layers.reduce((hidden, apply) => apply(hidden), z));
   }
   layers.push(x => tf.reshape(x, [-1, map.height, map.width, map.channels]));
   const remaining = halvings(settings.encoder, image);
@@ -137,7 +139,7 @@ export function imageDecoder(
     const layerScope = scope.child(`convolution${index + 1}`);
     if (options.stride === 2) {
       const halving = remaining.pop();
-      if (!halving) throw new Error('the decoder doubles more often than the encoder halves');
+      if (!halving) throw mismatch('more');
       if (!sameSize(halving.to, size)) layers.push(cropTo(halving.to));
       const expand = transposedConvolution(layerScope, { ...shape, to: halving.from });
       layers.push(x => activate(expand(x)));
@@ -148,9 +150,9 @@ export function imageDecoder(
     }
     channels = options.channels;
   }
-  if (remaining.length > 0) throw new Error('the decoder doubles less often than the encoder halves');
+  if (remaining.length > 0) throw mismatch('less');
   const last = convolution(scope.child('output'), { inputs: channels, outputs: outputChannels, size: 1 });
-  return z => last(layers.reduce((hidden, apply) => apply(hidden), z));
+  return z => inModule(scope, () => last(layers.reduce((hidden, apply) => apply(hidden), z)));
 }
 
 /** Size of the map between convolutions and dense layers; `size` is its product. */
@@ -158,6 +160,11 @@ function codeMap(encoder: ImageNetworkSettings['encoder'], image: ImageSize) {
   const [height, width] = halvings(encoder, image).at(-1)?.padded ?? [image.height, image.width];
   const channels = encoder.at(-1)?.channels ?? image.channels;
   return { height, width, channels, size: height * width * channels };
+}
+
+function mismatch(how: 'more' | 'less'): GenserveError {
+  const message = `configuration.decoder: doubles ${how} often than the encoder halves; give both as many layers of stride 2`;
+  return new GenserveError('CONFIGURATION_INVALID', message, { field: 'configuration.decoder' });
 }
 
 function padTo({ to, padded }: Halving): (x: Tensor) => Tensor {

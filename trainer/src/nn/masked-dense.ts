@@ -23,7 +23,22 @@ export interface MaskedAutoencoder {
    * Draws element by element: each step adds the new element to the pre-activations of its block and evaluates that block
    * alone. `uniform` is [batch, D]; `decide` takes logits and uniform numbers, [batch, 1] each. Returns [batch, D].
    */
-  draw(uniform: Tensor, decide: (logits: Tensor, uniform: Tensor) => Tensor): Tensor;
+  draw(options: {
+    readonly uniform: Tensor;
+    decide(logits: Tensor, uniform: Tensor): Tensor;
+    /** Called after each block, to replace everything computed so far, [batch, ...] each. */
+    revise?(block: DrawnBlock): readonly Tensor[];
+  }): Tensor;
+  /** Elements of each block. */
+  readonly blocks: readonly number[];
+}
+
+export interface DrawnBlock {
+  readonly index: number;
+  /** First element, and logits of the block, [batch, elements]. */
+  readonly start: number;
+  readonly logits: Tensor;
+  readonly state: readonly Tensor[];
 }
 
 export function maskedAutoencoder(scope: Scope, options: MaskedAutoencoderOptions): MaskedAutoencoder {
@@ -54,6 +69,8 @@ export function maskedAutoencoder(scope: Scope, options: MaskedAutoencoderOption
   const layers = [...hiddenLayers, output];
 
   return {
+    blocks: elements.map(block => block.length),
+
     map(x) {
       let parts: Tensor[] = tf.split(
         x,
@@ -64,7 +81,7 @@ export function maskedAutoencoder(scope: Scope, options: MaskedAutoencoderOption
       return tf.concat(output.map(parts), 1);
     },
 
-    draw(uniform, decide) {
+    draw({ uniform, decide, revise }) {
       const [batch] = (uniform as Tensor2D).shape; // rank 2, by the contract above
       const uniforms = tf.split(
         uniform,
@@ -72,8 +89,7 @@ export function maskedAutoencoder(scope: Scope, options: MaskedAutoencoderOption
         1,
       );
       /** Everything before the block, by layer: the data, then the hidden units. */
-      let before: Tensor[] = [];
-      const drawn: Tensor[] = [];
+      let before: readonly Tensor[] = [];
       for (let g = 0; g < blocks; g++) {
         const bases = layers.map((layer, index) => layer.base(g, before[index]));
         const inner = hiddenLayers.slice(1).map((layer, index) => ({ kernel: layer.own(g), base: bases[index + 1]! }));
@@ -99,19 +115,21 @@ export function maskedAutoencoder(scope: Scope, options: MaskedAutoencoderOption
           },
           body({ carry: { preactivation }, slices }) {
             const top = evaluate(preactivation).at(-1) as Tensor2D; // at least one hidden layer
-            const element = decide(tf.add(tf.matMul(top, slices.column as Tensor2D), slices.base), slices.uniform);
+            const logits = tf.add(tf.matMul(top, slices.column as Tensor2D), slices.base);
+            const element = decide(logits, slices.uniform);
             return {
-              carry: { preactivation: tf.add(preactivation, tf.matMul(element as Tensor2D, slices.row as Tensor2D)) },
-              stacked: { element },
+              carry: { preactivation: tf.add(tf.matMul(element as Tensor2D, slices.row as Tensor2D), preactivation) },
+              stacked: (revise ? { element, logits } : { element }) as Readonly<Record<string, Tensor>>,
             };
           },
         });
-        const block = tf.transpose(tf.squeeze(stacked.element, [2]));
-        drawn.push(block);
-        const parts = [block, ...evaluate(carry.preactivation)];
+        const rows = (x: Tensor) => tf.transpose(tf.squeeze(x, [2]));
+        const parts = [rows(stacked.element!), ...evaluate(carry.preactivation)]; // stacked above, under this name
         before = parts.map((part, index) => (g === 0 ? part : tf.concat([before[index]!, part], 1)));
+        const logits = stacked.logits && rows(stacked.logits);
+        if (revise && logits) before = revise({ index: g, start: starts[g]!, logits, state: before });
       }
-      return tf.concat(drawn, 1);
+      return before[0]!; // the data, of at least one block
     },
   };
 }

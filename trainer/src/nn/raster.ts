@@ -27,11 +27,8 @@ export interface RasterNetwork {
 }
 
 export interface RasterOptions {
-  /** [batch, height, width, channels]; rows that are not drawn stay as they are. */
-  readonly image: Tensor;
-  /** Row `first_row - 1` of the image, [batch, 1, width, channels]; zero at the top. */
-  readonly above: Tensor;
-  readonly rowState: NamedTensors;
+  /** What the row before the first one left; all zero at the top. */
+  readonly state: RasterState;
   /** int32 scalars. */
   readonly firstRow: Tensor;
   readonly rowCount: Tensor;
@@ -39,10 +36,23 @@ export interface RasterOptions {
   readonly inputs: NamedTensors;
   /** [batch, outputs] and the pixel's inputs [batch, n] -> the pixel [batch, channels]. */
   draw(logits: Tensor, inputs: NamedTensors): Tensor;
+  /** Called after each row, to replace what has been drawn and remembered so far: particle filters choose here. */
+  revise?(row: DrawnRow): RasterState;
 }
 
-export interface RasterResult {
+export interface DrawnRow {
+  /** int32 scalar */
+  readonly row: Tensor;
+  /** [batch, width, outputs] */
+  readonly logits: Tensor;
+  readonly state: RasterState;
+}
+
+/** What goes from row to row. */
+export interface RasterState {
+  /** [batch, height, width, channels], drawn down to the present row. */
   readonly image: Tensor;
+  /** The last row drawn, [batch, 1, width, channels]. */
   readonly above: Tensor;
   readonly rowState: NamedTensors;
 }
@@ -51,18 +61,21 @@ const MEMORY = 'memory/';
 const DRIVE = 'drive/';
 const INPUT = 'input/';
 
-export function drawRaster(network: RasterNetwork, options: RasterOptions): RasterResult {
-  const [batch, height, width, channels] = (options.image as Tensor4D).shape; // rank 4, by the contract above
+/** Draws rows `firstRow` to `firstRow + rowCount - 1`. */
+export function drawRaster(network: RasterNetwork, options: RasterOptions): RasterState {
+  const { revise } = options;
+  const [batch, height, width, channels] = (options.state.image as Tensor4D).shape; // rank 4, by the contract above
   const noPixel = tf.zeros([batch, channels]);
   const noColumns = Object.fromEntries(
     Object.entries(network.columnState).map(([name, shape]) => [name, tf.zeros([batch, ...shape])]),
   );
   const { carry } = scan({
     trips: { count: options.rowCount, most: height },
-    carry: { image: options.image, above: options.above, ...prefixed(MEMORY, options.rowState) } as NamedTensors,
-    body({ index, carry: { image, above, ...memory } }) {
+    carry: pack(options.state),
+    body({ index, carry }) {
+      const before = unpack(carry);
       const row = tf.add(options.firstRow, index);
-      const { state, drives } = network.row(unprefixed(MEMORY, memory), above!);
+      const { state: rowState, drives } = network.row(before.rowState, before.above);
       const inputs = mapTensors(options.inputs, x => tf.gather(x, row, 1));
       const pixels = scan({
         trips: width,
@@ -71,17 +84,28 @@ export function drawRaster(network: RasterNetwork, options: RasterOptions): Rast
         body({ carry: { left, ...memory }, slices }) {
           const step = network.pixel(unprefixed(MEMORY, memory), left!, unprefixed(DRIVE, slices));
           const pixel = options.draw(step.logits, unprefixed(INPUT, slices));
-          return { carry: { left: pixel, ...prefixed(MEMORY, step.state) }, stacked: { pixel } };
+          const stacked: NamedTensors = revise ? { pixel, logits: step.logits } : { pixel };
+          return { carry: { left: pixel, ...prefixed(MEMORY, step.state) }, stacked };
         },
       });
-      const drawn = tf.expandDims(tf.transpose(pixels.stacked.pixel, [1, 0, 2]), 1);
+      // Stacked above, under these names; [width, batch, n] each.
+      const above = tf.expandDims(tf.transpose(pixels.stacked.pixel!, [1, 0, 2]), 1);
       const here = tf.cast(tf.reshape(tf.oneHot(row, height), [1, height, 1, 1]), 'bool');
-      return { carry: { image: tf.where(here, drawn, image!), above: drawn, ...prefixed(MEMORY, state) } };
+      const state = { image: tf.where(here, above, before.image), above, rowState };
+      const logits = revise && tf.transpose(pixels.stacked.logits!, [1, 0, 2]);
+      return { carry: pack(revise && logits ? revise({ row, logits, state }) : state) };
     },
   });
-  const { image, above, ...memory } = carry;
-  // The names that the scan was given.
-  return { image: image!, above: above!, rowState: unprefixed(MEMORY, memory) };
+  return unpack(carry);
+}
+
+function pack({ image, above, rowState }: RasterState): NamedTensors {
+  return { image, above, ...prefixed(MEMORY, rowState) };
+}
+
+function unpack(tensors: NamedTensors): RasterState {
+  const { image, above } = tensors;
+  return { image: image!, above: above!, rowState: unprefixed(MEMORY, tensors) }; // as `pack` named them
 }
 
 function mapTensors(tensors: NamedTensors, map: (x: Tensor) => Tensor): NamedTensors {
