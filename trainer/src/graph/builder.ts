@@ -15,7 +15,7 @@ const DOMAINS: Readonly<Record<string, Node['domain']>> = { FusedMatMul: 'com.mi
 export class GraphBuilder {
   readonly inputs: Value[] = [];
   readonly nodes: Node[] = [];
-  /** Module path given to new nodes. */
+  /** Module path given to new nodes; where it is '', a node belongs to the module of its variable or of its inputs. */
   path = '';
   readonly #own = new Set<Node>();
   readonly #shared = new Map<string, readonly Value[]>();
@@ -27,15 +27,16 @@ export class GraphBuilder {
     this.#parent = parent;
   }
 
-  input(name: string, type: ElementType, shape: readonly number[]): Value {
-    const value: Value = { id: ++lastId, type, shape, name };
+  /** `variable`: the model's name for what this input carries. */
+  input(name: string, type: ElementType, shape: readonly number[], variable?: string): Value {
+    const value: Value = { id: ++lastId, type, shape, name, variable };
     this.inputs.push(value);
     return value;
   }
 
   /** `name` marks a model parameter; unnamed constants of equal content are one. */
   constant(data: Elements, type: ElementType, shape: readonly number[], name?: string): Value {
-    if (name !== undefined || data.length > 64) return { id: ++lastId, type, shape, data, name };
+    if (name !== undefined || data.length > 64) return { id: ++lastId, type, shape, data, name, variable: name };
     const key = `${type}[${shape}]${literals(data)}`;
     const known = this.#findConstant(key);
     if (known) return known;
@@ -70,7 +71,14 @@ export class GraphBuilder {
     const known = key === undefined ? undefined : this.#find(key);
     if (known) return known;
     const outputs: Value[] = [];
-    const node: Node = { operator, domain: DOMAINS[operator] ?? '', inputs, attributes, outputs, path: this.path };
+    const node: Node = {
+      operator,
+      domain: DOMAINS[operator] ?? '',
+      inputs,
+      attributes,
+      outputs,
+      path: this.path || modulePath(inputs),
+    };
     for (const { type, shape } of infer(operator, inputs, attributes)) {
       outputs.push({ id: ++lastId, type, shape, node });
     }
@@ -126,6 +134,12 @@ export class GraphBuilder {
   #findConstant(key: string): Value | undefined {
     return this.#constants.get(key) ?? (this.#parent ? this.#parent.#findConstant(key) : undefined);
   }
+}
+
+function modulePath(inputs: Inputs): string {
+  for (const value of inputs)
+    if (value?.variable !== undefined) return value.variable.split('/').slice(0, -1).join('/');
+  return inputs.find(value => value?.node && value.node.path !== '')?.node?.path ?? '';
 }
 
 function describe(operator: string, inputs: Inputs, attributes: Attributes): string {

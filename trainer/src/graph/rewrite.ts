@@ -22,7 +22,7 @@ function rewriteWithin(
   const builder = new GraphBuilder(parent);
   const replaced = new Map(outer);
   for (const input of graph.inputs) {
-    replaced.set(input, builder.input(input.name ?? '', input.type, input.shape));
+    replaced.set(input, builder.input(input.name ?? '', input.type, input.shape, input.variable));
   }
   const live = liveNodes(graph);
   for (const node of graph.nodes) {

@@ -16,6 +16,8 @@ export interface Value {
   readonly shape: readonly number[];
   /** Given to inputs and to constants made from variables. */
   readonly name?: string | undefined;
+  /** Name of the model's variable that it carries or was computed from ahead. */
+  readonly variable?: string | undefined;
   /** Present for constants. Row-major. */
   readonly data?: Elements | undefined;
   /** Present for outputs of nodes. */

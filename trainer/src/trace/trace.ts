@@ -51,7 +51,7 @@ function record(program: Program, batch: number, builder: GraphBuilder, paramete
   const bound = program.state.map(variable => {
     const value = parameters
       ? builder.constant(valuesOf(parameters, variable.name), 'float32', variable.shape, variable.name)
-      : builder.input(`${STATE_PREFIX}${variable.name}`, 'float32', variable.shape);
+      : builder.input(`${STATE_PREFIX}${variable.name}`, 'float32', variable.shape, variable.name);
     const placeholder = tensor(value);
     variable.bind(placeholder);
     return placeholder;
