@@ -68,15 +68,15 @@ export class NoiseStream {
     this.#stream = fnv1a(name);
   }
 
-  /** Writes the first `target.length` elements of (sample, draw). */
-  fill(target: Float32Array, sample: number, draw = 0): void {
+  /** Writes `target.length` elements of (sample, draw), from element `first` on: a multiple of 4, where a block begins. */
+  fill(target: Float32Array, sample: number, draw = 0, first = 0): void {
     checkIndex(sample, 'firstIndex', TWO_32 - 1);
     checkIndex(draw, 'draw', TWO_32 - 1);
     const words = this.#words;
     const [low, high] = this.#key;
     const normal = this.distribution === 'normal';
     for (let start = 0; start < target.length; start += 4) {
-      philox(words, start / 4, sample, draw, this.#stream, low, high);
+      philox(words, (first + start) / 4, sample, draw, this.#stream, low, high);
       for (let pair = 0; pair < 4; pair += 2) {
         let first = uniform(words[pair]!);
         let second = uniform(words[pair + 1]!);

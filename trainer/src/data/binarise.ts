@@ -1,6 +1,9 @@
 // Binarisation of grey rows as their domain states it, with noise keyed by seed, row and step.
 import { type Domain, NoiseStream } from '@genserve/runtime';
 
+/** Elements that the generator makes at once. */
+const BLOCK = 4;
+
 /** Noise name of the dynamic draw. */
 export const binarisationNoise = 'binarisation';
 
@@ -26,12 +29,23 @@ export function binarise(
   if (mode !== 'dynamic') return rows;
   const rowSize = rows.length / key.samples.length;
   const result = new Float32Array(rows.length);
-  const noise = new Float32Array(rowSize);
+  const noise = new Float32Array(BLOCK);
   const stream = new NoiseStream(key.seed, binarisationNoise, 'uniform');
   key.samples.forEach((sample, row) => {
-    stream.fill(noise, sample, key.draw);
     const from = row * rowSize;
-    for (let i = 0; i < rowSize; i++) result[from + i] = noise[i]! < rows[from + i]! ? 1 : 0;
+    for (let start = 0; start < rowSize; start += BLOCK) {
+      const end = Math.min(start + BLOCK, rowSize);
+      let drawn = false;
+      for (let i = start; i < end; i++) {
+        const value = rows[from + i]!;
+        // Uniforms lie strictly between 0 and 1: black and white pixels need none, and most blocks of a digit are black.
+        if (value > 0 && value < 1 && !drawn) {
+          stream.fill(noise, sample, key.draw, start);
+          drawn = true;
+        }
+        result[from + i] = drawn ? Number(noise[i - start]! < value) : value;
+      }
+    }
   });
   return result;
 }
