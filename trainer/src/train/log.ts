@@ -2,13 +2,17 @@
 import { appendFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import type { Callbacks, StepEvent } from './callbacks.js';
+import { storageError } from './checkpoint.js';
 import { runPaths } from './run-folder.js';
 
 const STEPS_PER_LINE = 10;
 
 export function logger(folder: string): Callbacks {
   const path = runPaths(folder).log;
-  const write = (event: string, fields: object) => appendFile(path, `${JSON.stringify({ event, ...fields })}\n`);
+  const write = (event: string, fields: object) =>
+    appendFile(path, `${JSON.stringify({ event, ...fields })}\n`).catch((cause: unknown) => {
+      throw storageError(path, cause);
+    });
   let recent: StepEvent[] = [];
   return {
     onTrainBegin: ({ folder: _, ...info }) => write('begin', { time: new Date().toISOString(), ...info }),
