@@ -1,5 +1,6 @@
 // Runs graphs on onnxruntime-web: the SDK's one file that imports it, inside the worker or inline. Nothing of it is
 // loaded before a model is, and then only the build for the backend that was chosen.
+/// <reference path="./imports.d.ts" />
 import { GenserveError, type GraphFiles, type Session, type Tensor, type Tensors } from '@genserve/runtime';
 import type * as Ort from 'onnxruntime-web';
 import { fetchAsset, unreachable } from '../asset.js';

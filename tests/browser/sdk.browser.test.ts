@@ -1,0 +1,329 @@
+// The SDK in headless Chromium: a page built by Vite, a model in its worker, against the same SDK in Node.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type ClientGenerator, loadGenerator } from '@genserve/sdk';
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { chromiumOptions } from '../support/chromium.js';
+import type {} from './page/main.js';
+import { type Answer, hostPage, type PageHost } from './page-host.js';
+
+let host: PageHost;
+let browser: Browser;
+let context: BrowserContext;
+let page: Page;
+let inNode: ClientGenerator;
+
+beforeAll(async () => {
+  [host, browser] = await Promise.all([hostPage(), chromium.launch(chromiumOptions)]);
+  inNode = await loadGenerator(host.bundle('tiny/1'));
+});
+afterAll(async () => {
+  await inNode?.close();
+  await browser?.close();
+  await host?.[Symbol.asyncDispose]();
+});
+
+beforeEach(async () => {
+  context = await browser.newContext();
+  page = await context.newPage();
+  await page.goto(host.url);
+});
+afterEach(async () => {
+  host.broken.clear();
+  host.isolated = false;
+  await context.close();
+});
+
+function largestDifference(some: ArrayLike<number>, others: ArrayLike<number>): number {
+  expect(some.length).toBe(others.length);
+  return Array.from(some).reduce((most, value, i) => Math.max(most, Math.abs(value - others[i]!)), 0);
+}
+
+/** Samples and scores of a bundle on the page, as plain JSON. */
+function inPage(target: Page, bundle: string, device: 'auto' | 'wasm' | 'webgpu' = 'auto') {
+  return target.evaluate(
+    async ([url, device]) => {
+      const generator = await window.sdk.loadGenerator(url, { device });
+      const { data, seed } = await generator.sample({ seed: 7, count: 16 });
+      const scores = await generator.anomaly(data, { map: true });
+      await generator.close();
+      return {
+        seed,
+        shape: data.shape,
+        values: Array.from(data.data),
+        scores: scores.map(({ scores }) => scores[0]),
+        map: Array.from(scores[0]?.map?.data ?? []),
+        backend: generator.backend,
+        fallbackReason: generator.fallbackReason,
+        isolated: crossOriginIsolated,
+      };
+    },
+    [bundle, device] as const,
+  );
+}
+
+describe('a model in the worker of a page', () => {
+  it('gives the numbers of Node', async () => {
+    const drawn = await inPage(page, host.bundle('tiny/1'));
+    const { data, seed } = await inNode.sample({ seed: 7, count: 16 });
+    const scores = await inNode.anomaly(data, { map: true });
+    expect([drawn.seed, drawn.shape]).toEqual([seed, data.shape]);
+    expect(largestDifference(drawn.values, data.data)).toBeLessThanOrEqual(1e-4);
+    expect(largestDifference(drawn.map, scores[0]?.map?.data ?? [])).toBeLessThanOrEqual(1e-3);
+    drawn.scores.forEach((score, row) => {
+      expect(score?.pValue).toBeCloseTo(scores[row]?.scores[0]?.pValue ?? Number.NaN, 2);
+    });
+  });
+
+  it('gives them on an isolated page too, where WebAssembly has threads', async () => {
+    host.isolated = true;
+    await page.reload();
+    const drawn = await inPage(page, host.bundle('tiny/1'));
+    expect(drawn.isolated).toBe(true);
+    expect(largestDifference(drawn.values, (await inNode.sample({ seed: 7, count: 16 })).data.data)).toBeLessThan(1e-4);
+  });
+
+  it('settles 20 overlapping calls on two models as serial ones do', async () => {
+    const [together, alone] = await page.evaluate(
+      async ([first, second]) => {
+        const models = await Promise.all([window.sdk.loadGenerator(first), window.sdk.loadGenerator(second)]);
+        const draw = async (i: number) =>
+          Array.from((await models[i % 2]?.sample({ seed: i, count: 2 }))?.data.data ?? []);
+        const numbers = Array.from({ length: 20 }, (_, i) => i);
+        const overlapping = await Promise.all(numbers.map(draw));
+        const serial: number[][] = [];
+        for (const i of numbers) serial.push(await draw(i));
+        return [overlapping, serial] as const;
+      },
+      [host.bundle('tiny/1'), host.bundle('tiny-rows/1')] as const,
+    );
+    expect(together).toEqual(alone);
+    expect(together[0]).toHaveLength(512);
+  });
+
+  it('stops at an abort, at once, and goes on working', async () => {
+    const result = await page.evaluate(async url => {
+      const generator = await window.sdk.loadGenerator(url);
+      const abort = new AbortController();
+      const call = generator.sample({ count: 2_000_000, signal: abort.signal });
+      await new Promise(resolve => setTimeout(resolve, 100));
+      const start = performance.now();
+      abort.abort();
+      const reason = await call.then(
+        () => 'none',
+        (error: { reason?: string }) => error.reason,
+      );
+      const tookMs = performance.now() - start;
+      const after = await generator.sample({ seed: 7 });
+      return { reason, tookMs, first: after.data.data[0] };
+    }, host.bundle('tiny/1'));
+    expect(result.reason).toBe('CANCELLED');
+    expect(result.tookMs).toBeLessThan(300);
+    expect(result.first).toBeCloseTo((await inNode.sample({ seed: 7 })).data.data[0]!, 4);
+  });
+
+  it('ends a step that outlives its grace time, and makes the worker anew', async () => {
+    const workers: string[] = [];
+    page.on('worker', worker => workers.push(worker.url()));
+    const result = await page.evaluate(async url => {
+      const generator = await window.sdk.loadGenerator(url, { graceMs: 0 });
+      const abort = new AbortController();
+      const { data } = await generator.sample({ seed: 7 });
+      const call = generator.logLikelihood(data, { draws: 200_000, signal: abort.signal });
+      await new Promise(resolve => setTimeout(resolve, 100));
+      abort.abort();
+      const reason = await call.then(
+        () => 'none',
+        (error: { reason?: string }) => error.reason,
+      );
+      const others = await Promise.all([generator.sample({ seed: 7 }), generator.sample({ seed: 8 })]);
+      return { reason, first: others.map(({ data }) => data.data[0]) };
+    }, host.bundle('tiny/1'));
+    expect(result.reason).toBe('CANCELLED');
+    expect(result.first[0]).toBeCloseTo((await inNode.sample({ seed: 7 })).data.data[0]!, 4);
+    expect(result.first[1]).toBeCloseTo((await inNode.sample({ seed: 8 })).data.data[0]!, 4);
+    expect(workers.length).toBe(2);
+  });
+
+  it('leaves the page alive while it works', async () => {
+    const [idle, busy] = await page.evaluate(async url => {
+      const ticksPerSecond = async () => {
+        let ticks = 0;
+        const start = performance.now();
+        const timer = setInterval(() => ticks++, 4);
+        await new Promise(resolve => setTimeout(resolve, 1000));
+        clearInterval(timer);
+        return ticks / ((performance.now() - start) / 1000);
+      };
+      const generator = await window.sdk.loadGenerator(url);
+      const idle = await ticksPerSecond();
+      const abort = new AbortController();
+      const call = generator.sample({ count: 5_000_000, signal: abort.signal }).catch(() => undefined);
+      const busy = await ticksPerSecond();
+      abort.abort();
+      await call;
+      return [idle, busy] as const;
+    }, host.bundle('tiny/1'));
+    console.log(`ticks of a 4 ms timer per second: ${Math.round(idle)} idle, ${Math.round(busy)} while sampling`);
+    // A page that computes in its own thread has none.
+    expect(busy).toBeGreaterThan(idle / 5);
+  });
+});
+
+describe('what a page can be told when files are broken', () => {
+  const missing: Answer = response => response.writeHead(404).end();
+  const webPage: Answer = response => response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html>');
+  const truncated: Answer = (response, bytes) => response.end(bytes.subarray(0, 1000));
+  const tampered: Answer = (response, bytes) => response.end(Buffer.concat([bytes.subarray(1), Buffer.from([1])]));
+  const noMagic: Answer = (response, bytes) =>
+    response.writeHead(200, { 'content-type': 'application/wasm' }).end(Buffer.alloc(bytes.length));
+
+  it('names the file and what is wrong with it, five times, and then loads in the same page', async () => {
+    const broken: [string, Answer, string, RegExp][] = [
+      ['.wasm', missing, 'ASSET_UNREACHABLE', /ort-wasm-simd-threaded.*\.wasm answered 404/],
+      ['.wasm', noMagic, 'ASSET_UNREACHABLE', /ort-wasm-simd-threaded.*\.wasm is not a WebAssembly file/],
+      ['decode.onnx', missing, 'ASSET_UNREACHABLE', /tiny\/1\/decode\.onnx answered 404/],
+      ['weights.bin', truncated, 'INTEGRITY_MISMATCH', /weights\.bin has 1000 bytes/],
+      ['weights.bin', tampered, 'INTEGRITY_MISMATCH', /weights\.bin has SHA-256/],
+      ['sample.onnx', webPage, 'ASSET_UNREACHABLE', /sample\.onnx answered a web page/],
+    ];
+    for (const [file, answer, reason, message] of broken) {
+      host.broken.clear();
+      host.broken.set(file, answer);
+      const error = await page.evaluate(async url => {
+        await window.sdk.clearCache();
+        const failure = await window.sdk.loadGenerator(url).then(
+          () => undefined,
+          (thrown: unknown) => thrown,
+        );
+        return failure instanceof window.sdk.GenserveError ? failure.toJSON() : String(failure);
+      }, host.bundle('tiny/1'));
+      expect(error).toMatchObject({ reason, message: expect.stringMatching(message) });
+    }
+    host.broken.clear();
+    expect((await inPage(page, host.bundle('tiny/1'))).shape).toEqual([16, 16, 16, 1]);
+  });
+
+  it('names a worker script that cannot be had', async () => {
+    const error = await page.evaluate(
+      async url =>
+        window.sdk.loadGenerator(url, { assets: { worker: '/assets/none.js' } }).then(
+          () => undefined,
+          (failure: { reason: string; message: string }) => ({ reason: failure.reason, message: failure.message }),
+        ),
+      host.bundle('tiny/1'),
+    );
+    expect(error?.reason).toBe('ASSET_UNREACHABLE');
+    expect(error?.message).toContain('/assets/none.js');
+  });
+});
+
+describe('the second visit', () => {
+  it('needs no network: not for the bundle, and not for onnxruntime', async () => {
+    // With a profile on disk, as a visitor has it: what a private window keeps is too small for onnxruntime.
+    const profile = await mkdtemp(join(tmpdir(), 'genserve-profile-'));
+    const visitor = await chromium.launchPersistentContext(profile, chromiumOptions);
+    try {
+      const visit = await visitor.newPage();
+      await visit.goto(host.url);
+      const first = await inPage(visit, host.bundle('tiny/1'));
+      await visit.reload();
+      host.requests.length = 0;
+      await visitor.setOffline(true);
+      const second = await inPage(visit, host.bundle('tiny/1'));
+      expect(second.values).toEqual(first.values);
+      expect(host.requests).toEqual([]);
+    } finally {
+      await visitor.close();
+      await rm(profile, { recursive: true });
+    }
+  });
+
+  it('sees a bundle that was made anew, fetching only what changed', async () => {
+    await inPage(page, host.bundle('tiny/1'));
+    host.requests.length = 0;
+    await inPage(page, host.bundle('tiny/1'));
+    expect(host.requests.filter(path => path.startsWith('/bundles'))).toEqual(['/bundles/tiny/1/manifest.json']);
+  });
+
+  it('mends a kept file that was damaged', async () => {
+    await inPage(page, host.bundle('tiny/1'));
+    const kept = await page.evaluate(async () => {
+      const cache = await caches.open('genserve-1');
+      const keys = (await cache.keys()).filter(({ url }) => url.includes('/sha256/'));
+      await Promise.all(keys.map(key => cache.put(key, new Response('damaged'))));
+      return keys.length;
+    });
+    expect(kept).toBeGreaterThan(1);
+    expect((await inPage(page, host.bundle('tiny/1'))).shape).toEqual([16, 16, 16, 1]);
+  });
+
+  it('works without storage', async () => {
+    await page.evaluate(() => {
+      Cache.prototype.put = () => Promise.reject(new DOMException('full', 'QuotaExceededError'));
+    });
+    expect((await inPage(page, host.bundle('tiny/1'))).shape).toEqual([16, 16, 16, 1]);
+  });
+});
+
+describe('the choice of backend', () => {
+  it('is WebAssembly where WebGPU has no adapter, and says so', async () => {
+    const { backend, fallbackReason } = await inPage(page, host.bundle('tiny/1'));
+    expect(backend).toBe('wasm');
+    expect(fallbackReason).toMatch(/no adapter|no WebGPU/);
+    expect(host.requests.filter(path => /jspi|asyncify/.test(path))).toEqual([]);
+  });
+
+  it('goes back to WebAssembly where WebGPU fails after all, with the reason and the right numbers', async () => {
+    await page.addInitScript(() => {
+      Object.defineProperty(Navigator.prototype, 'gpu', { get: () => ({ requestAdapter: async () => ({}) }) });
+    });
+    await page.goto(host.url);
+    const drawn = await inPage(page, host.bundle('tiny/1'));
+    expect(drawn.backend).toBe('wasm');
+    expect(drawn.fallbackReason).toMatch(/webgpu/i);
+    expect(largestDifference(drawn.values, (await inNode.sample({ seed: 7, count: 16 })).data.data)).toBeLessThan(1e-4);
+  });
+
+  it('runs on WebGPU where there is an adapter (SwiftShader), with the same numbers', async () => {
+    const flags = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
+    const args = [...(chromiumOptions.args ?? []).filter(flag => flag !== '--disable-gpu'), ...flags];
+    const withGpu = await chromium.launch({ ...chromiumOptions, args });
+    try {
+      const gpuPage = await withGpu.newPage();
+      await gpuPage.goto(host.url);
+      const drawn = await inPage(gpuPage, host.bundle('tiny/1'));
+      expect(drawn.fallbackReason).toBeUndefined();
+      expect(drawn.backend).toBe('webgpu');
+      expect(largestDifference(drawn.values, (await inNode.sample({ seed: 7, count: 16 })).data.data)).toBeLessThan(
+        1e-4,
+      );
+    } finally {
+      await withGpu.close();
+    }
+  });
+});
+
+describe('pictures', () => {
+  it('become canvases, blobs and data again without a change', async () => {
+    const result = await page.evaluate(async url => {
+      const { loadGenerator, toCanvas, toBlob, toImageData, fromPixels } = window.sdk;
+      const generator = await loadGenerator(url);
+      const { data } = await generator.sample({ seed: 7, count: 5 });
+      const canvas = toCanvas(data, { columns: 3, gap: 1 });
+      const blob = await toBlob(data);
+      const one = await generator.sample({ seed: 7, count: 1 });
+      const again = fromPixels(toImageData(one.data), generator.manifest);
+      return {
+        size: [canvas.width, canvas.height],
+        type: blob.type,
+        difference: Math.max(...Array.from(again.data, (value, i) => Math.abs(value - (one.data.data[i] ?? 2)))),
+      };
+    }, host.bundle('tiny/1'));
+    expect(result.size).toEqual([3 * 17 - 1, 2 * 17 - 1]);
+    expect(result.type).toBe('image/png');
+    expect(result.difference).toBeLessThanOrEqual(0.5 / 255 + 1e-6);
+  });
+});
