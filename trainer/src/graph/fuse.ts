@@ -20,6 +20,8 @@ export function fuse(graph: Graph): Rule {
         if (fused) return [fused];
       }
     }
+    const activation = wholeActivation(builder, node.operator, inputs);
+    if (activation) return [activation];
     if (node.operator === 'Greater' && uniformNumber(node.inputs[1]) === 0) {
       // relu(x) > 0 wherever x > 0
       const relu = node.inputs[0] && activated.get(node.inputs[0]);
@@ -28,6 +30,34 @@ export function fuse(graph: Graph): Rule {
     }
     return undefined;
   };
+}
+
+/** Activations that `nn/` spells out, because tfjs's own have no second derivative, as ONNX has them: one pass over memory. */
+function wholeActivation(
+  builder: GraphBuilder,
+  operator: string,
+  [left, right]: readonly (Value | undefined)[],
+): Value | undefined {
+  const source = left?.node?.operator === 'Relu' ? left.node.inputs[0] : undefined;
+  if (!source || !right) return undefined;
+  // max(x, 0) + (e^min(x, 0) - 1)
+  if (operator === 'Add' && right.node?.operator === 'Sub' && uniformNumber(right.node.inputs[1]) === 1) {
+    const exponent = right.node.inputs[0]?.node;
+    const below = exponent?.operator === 'Exp' ? exponent.inputs[0]?.node : undefined;
+    if (below?.operator === 'Min' && below.inputs[0] === source && uniformNumber(below.inputs[1]) === 0) {
+      return builder.emit('Elu', [source], { alpha: 1 });
+    }
+  }
+  // max(x, 0) - a max(-x, 0)
+  if (operator === 'Sub' && right.node?.operator === 'Mul') {
+    const [slope, below] = right.node.inputs;
+    const alpha = uniformNumber(slope);
+    const mirrored = below?.node?.operator === 'Relu' ? below.node.inputs[0]?.node : undefined;
+    if (alpha !== undefined && mirrored?.operator === 'Neg' && mirrored.inputs[0] === source) {
+      return builder.emit('LeakyRelu', [source], { alpha });
+    }
+  }
+  return undefined;
 }
 
 /** The Relu of each value that has one. */

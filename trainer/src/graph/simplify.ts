@@ -71,7 +71,14 @@ const REWRITES: Readonly<Record<string, Rewrite>> = {
       operator => [operator, withoutExpand(operator)],
     ),
   ),
-  Neg: (_, [value]) => producer(value!, 'Neg')?.inputs[0],
+  Neg: (builder, [value]) => {
+    const negated = producer(value!, 'Neg')?.inputs[0];
+    if (negated) return negated;
+    // -max(-x, 0) = min(x, 0)
+    const rectified = producer(value!, 'Relu')?.inputs[0];
+    const source = rectified && producer(rectified, 'Neg')?.inputs[0];
+    return source && builder.emit('Min', [source, builder.scalar(0, source.type)]);
+  },
   Cast: (_, [value], attributes) => (TYPE_CODES[value!.type] === attributes.to ? value : undefined),
   Reshape: (builder, [value], attributes) => {
     const shape = ints(attributes, 'shape');
