@@ -4,8 +4,9 @@ import type { File, Manifest } from '@genserve/proto/manifest';
 import { throwIfAborted } from './cancel.js';
 import { wrong } from './check.js';
 import { GenserveError } from './errors.js';
-import { findOperation, parseManifest } from './manifest.js';
+import { findOperation } from './manifest.js';
 import { readNpy } from './npy.js';
+import { parseManifest } from './parse-manifest.js';
 import { sha256 } from './sha256.js';
 import { fromUtf8, utf8 } from './text.js';
 

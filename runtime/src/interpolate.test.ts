@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import { fixtureFiles } from '../fixtures/session.mjs';
 import { interpolate } from './interpolate.js';
-import { findOperation, type Manifest, parseManifest } from './manifest.js';
+import { findOperation, type Manifest } from './manifest.js';
+import { parseManifest } from './parse-manifest.js';
 import { float32 } from './tensor.js';
 import { fromUtf8 } from './text.js';
 

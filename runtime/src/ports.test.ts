@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { fixtureFiles } from '../fixtures/session.mjs';
-import { type Domain, findOperation, parseManifest } from './manifest.js';
+import { type Domain, findOperation } from './manifest.js';
 import { fillNoise } from './noise.js';
+import { parseManifest } from './parse-manifest.js';
 import { buildFeeds, isScoring, OperationInputs, quantise } from './ports.js';
 import { float32 } from './tensor.js';
 import { fromUtf8 } from './text.js';

@@ -1,0 +1,118 @@
+// What one field of a manifest says about another: files that are listed, noises and operations that exist, shapes that agree.
+import type { Manifest, Noise, Operation, Port } from '@genserve/proto/manifest';
+import { wrong } from './check.js';
+import { domainShape, domainSize, inputsOf } from './manifest.js';
+
+/** Throws BUNDLE_INVALID with the path of the field. */
+export function checkReferences(manifest: Manifest): void {
+  const kinds = Object.values(manifest.domain ?? {}).filter(kind => kind !== undefined);
+  if (kinds.length !== 1) throw wrong('domain', 'must be exactly one of image, audio, text, vector, video');
+  if (domainSize(manifest.domain) === 0) throw wrong('domain', 'must have at least one dimension');
+  const files = unique(manifest.files, 'files', file => file.path);
+  const operations = unique(manifest.operations, 'operations', operation => operation.name);
+  const noises = unique(manifest.noises, 'noises', noise => noise.name);
+  unique(manifest.scores, 'scores', score => score.name);
+  unique(manifest.conditions, 'conditions', condition => condition.kind);
+  const listed = (file: string, field: string) => {
+    if (!files.has(file)) throw wrong(field, `${file} is not among files`);
+  };
+  const known = (operation: string, field: string) => {
+    const found = operations.get(operation);
+    if (!found) throw wrong(field, `the bundle has no operation ${operation}`);
+    return found;
+  };
+
+  manifest.conditions.forEach(({ kind, size, frequencies }, index) => {
+    if (kind === 'label' && frequencies.length > 0) {
+      const field = `conditions[${index}].frequencies`;
+      if (frequencies.length !== size) throw wrong(field, `must be one number for each of the ${size} labels`);
+      if (frequencies.some(share => share < 0) || !frequencies.some(share => share > 0))
+        throw wrong(field, 'must be shares of the training data, 0 or more');
+    }
+  });
+  manifest.operations.forEach((operation, index) => {
+    const field = `operations[${index}]`;
+    listed(operation.file, `${field}.file`);
+    if (operation.members.length > 0 && inputsOf(operation, 'label').length === 0)
+      throw wrong(`${field}.members`, 'need an input of role label to choose among them');
+    operation.members.forEach((member, i) => {
+      listed(member.file, `${field}.members[${i}].file`);
+    });
+    for (const side of ['inputs', 'outputs'] as const) {
+      unique(operation[side], `${field}.${side}`, port => port.name);
+      operation[side].forEach((port, i) => {
+        checkPort(port, `${field}.${side}[${i}]`, operation, manifest, noises);
+      });
+    }
+    const states = (ports: readonly Port[]) =>
+      ports.filter(({ role }) => role === 'state').map(({ dtype, shape }) => `${dtype} [${shape}]`);
+    if (states(operation.inputs).join() !== states(operation.outputs).join())
+      throw wrong(`${field}.outputs`, 'must give one state for each state input, of its shape and in its order');
+    if (operation.outputs.length === 0) throw wrong(`${field}.outputs`, 'must name at least one output');
+    for (const { folder } of manifest.variants) listed(`${folder}/${operation.file}`, 'variants');
+  });
+  if (manifest.likelihood?.kind !== 'none') {
+    if (!manifest.likelihood?.dimensions) throw wrong('likelihood.dimensions', 'must be 1 or more');
+    known('log_prob', 'likelihood.kind');
+  }
+  manifest.scores.forEach((score, index) => {
+    const field = `scores[${index}]`;
+    score.operations.forEach((operation, i) => {
+      known(operation, `${field}.operations[${i}]`);
+    });
+    score.tables.forEach((table, i) => {
+      listed(table, `${field}.tables[${i}]`);
+    });
+    if (score.calibration) listed(score.calibration.table, `${field}.calibration.table`);
+  });
+  if (manifest.scores.filter(score => score.recommended).length > 1)
+    throw wrong('scores', 'at most one may be recommended');
+  manifest.golden.forEach((golden, index) => {
+    const { outputs } = known(golden.operation, `golden[${index}].operation`);
+    if (!outputs.some(port => port.name === golden.output))
+      throw wrong(`golden[${index}].output`, `${golden.operation} has no output ${golden.output}`);
+  });
+}
+
+function checkPort(
+  port: Port,
+  field: string,
+  operation: Operation,
+  manifest: Manifest,
+  noises: Map<string, Noise>,
+): void {
+  const { role, dtype } = port;
+  const must = (shape: readonly number[], why: string) => {
+    if (port.shape.join() !== shape.join())
+      throw wrong(`${field}.shape`, `must be [${shape}] ${why}, was [${port.shape}]`);
+  };
+  if (port.shape.includes(0, 1)) throw wrong(`${field}.shape`, 'only dimension 0 may be 0 (the batch)');
+  if (role !== 'count' && port.shape[0] !== 0) throw wrong(`${field}.shape`, 'must begin with 0 (the batch)');
+  if (role === 'count') must([], 'for a count');
+  if (role === 'count' && port.default === undefined)
+    throw wrong(`${field}.default`, 'must be given for a count, so that a run without it is a whole one');
+  if (dtype === 'float32' && (role === 'count' || role === 'label'))
+    throw wrong(`${field}.dtype`, `must be int32 for a ${role}`);
+  if (dtype === 'int32' && !['count', 'label', 'codes', 'text', 'data', 'state'].includes(role))
+    throw wrong(`${field}.dtype`, `must be float32 for a ${role}`);
+  if (['label', 'temperature', 'truncation', 'log_prob'].includes(role)) must([0], `for a ${role}`);
+  if (role === 'noise') {
+    const noise = noises.get(port.name);
+    if (!noise) throw wrong(`${field}.name`, `${port.name} is not among noises`);
+    must([0, ...noise.shape], 'as its noise states');
+  }
+  if (role === 'data' && !operation.name.startsWith('translate'))
+    must([0, ...domainShape(manifest.domain)], 'as the domain states');
+  if (['label', 'vector', 'attributes'].includes(role) && !manifest.conditions.some(({ kind }) => kind === role))
+    throw wrong(field, `conditions state no ${role}`);
+}
+
+function unique<T>(items: readonly T[], field: string, keyOf: (item: T) => string): Map<string, T> {
+  const found = new Map<string, T>();
+  items.forEach((item, index) => {
+    const key = keyOf(item);
+    if (found.has(key)) throw wrong(`${field}[${index}]`, `${key} is there twice`);
+    found.set(key, item);
+  });
+  return found;
+}
