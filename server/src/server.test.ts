@@ -49,7 +49,7 @@ test('close finishes what is under way and takes nothing new', async () => {
   const [pid = 0] = server.executors;
   process.kill(pid, 'SIGSTOP');
   const underWay = serving.post('/v1/models/tiny:sample', { seed: 1 });
-  await new Promise(resolve => setTimeout(resolve, 100));
+  await new Promise(resolve => setTimeout(resolve, 400));
   const closed = server.close();
   await expect(fetch(`${url}/v1/models`)).rejects.toThrow();
   process.kill(pid, 'SIGCONT');
@@ -75,10 +75,10 @@ test('SIGTERM ends the process in order', async () => {
   const [port, executor] = line.split(' ').map(Number);
   process.kill(executor ?? 0, 'SIGSTOP');
   const underWay = fetch(`http://127.0.0.1:${port}/v1/models/tiny:sample`, { method: 'POST' });
-  await new Promise(resolve => setTimeout(resolve, 100));
+  await new Promise(resolve => setTimeout(resolve, 400));
   const ended = new Promise(resolve => child.once('exit', (code, signal) => resolve(code ?? signal)));
   child.kill('SIGTERM');
-  await new Promise(resolve => setTimeout(resolve, 100));
+  await new Promise(resolve => setTimeout(resolve, 400));
   process.kill(executor ?? 0, 'SIGCONT');
   expect((await underWay).status).toBe(200);
   expect(await ended).toBe(0);

@@ -76,8 +76,9 @@ export class Executor {
     this.#whenLost = listener;
   }
 
-  async ping(): Promise<void> {
-    await this.#ask({ kind: 'ping' });
+  /** The answer to the first ping takes as long as the process takes to start. */
+  async ping(timeoutMs = this.settings.hangTimeoutMs): Promise<void> {
+    await this.#ask({ kind: 'ping' }, timeoutMs);
   }
 
   /** Makes the session unless it is there. */
@@ -99,13 +100,12 @@ export class Executor {
   }
 
   /** One request in flight: what waits, waits here, and its time limit starts when it is sent. */
-  #ask(question: Question): Promise<ExecutorReply> {
+  #ask(question: Question, timeoutMs = this.settings.hangTimeoutMs): Promise<ExecutorReply> {
     return this.#inTurn(async () => {
-      const { hangTimeoutMs } = this.settings;
       const timer = setTimeout(() => {
-        this.#lose(`it gave no answer in ${hangTimeoutMs} ms`);
+        this.#lose(`it gave no answer in ${timeoutMs} ms`);
         this.#child.kill('SIGKILL');
-      }, hangTimeoutMs);
+      }, timeoutMs);
       try {
         return await this.#client.request(question);
       } finally {

@@ -26,6 +26,7 @@ interface Slot {
 /** An executor that ends sooner is a sign that the next may, too. */
 const quickLossMs = 2_000;
 const longestPauseMs = 5_000;
+const startTimeoutMs = 60_000;
 
 export class ExecutorPool<Model extends Loadable> {
   readonly #slots: Slot[] = [];
@@ -112,7 +113,7 @@ export class ExecutorPool<Model extends Loadable> {
       slot.ready = false;
     });
     try {
-      await executor.ping();
+      await executor.ping(startTimeoutMs);
       slot.ready = true;
       for (const listener of this.#listeners) listener();
     } catch {

@@ -25,6 +25,9 @@ async function whileStopped<Result>(work: () => Promise<Result>): Promise<Result
   }
 }
 
+/** Time in which a call surely reaches the server, on a busy machine too. */
+const arrival = () => new Promise(resolve => setTimeout(resolve, 300));
+
 const failureOf = (stream: AsyncIterable<unknown>) =>
   collect(stream).then(
     () => {
@@ -56,10 +59,10 @@ test('a cancelled call leaves the queue: the next one finds room', async () => {
   await whileStopped(async () => {
     const running = serving.client.sample(request({ seed: 1 }));
     running.on('error', () => undefined);
-    await new Promise(resolve => setTimeout(resolve, 50));
+    await arrival();
     const waiting = serving.client.sample(request({ seed: 2 }));
     waiting.on('error', () => undefined);
-    await new Promise(resolve => setTimeout(resolve, 50));
+    await arrival();
     const refused = await failureOf(serving.client.sample(request({ seed: 3 })));
     expect(refused).toMatchObject({ code: 8, reason: 'OVERLOADED' });
     expect(refused.retryAfterMs).toBeGreaterThanOrEqual(100);
@@ -67,7 +70,7 @@ test('a cancelled call leaves the queue: the next one finds room', async () => {
     expect(overHttp.status).toBe(429);
     expect(Number(overHttp.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
     waiting.cancel();
-    await new Promise(resolve => setTimeout(resolve, 50));
+    await arrival();
     const admitted = serving.client.sample(request({ seed: 4 }));
     const outcome = await Promise.race([
       failureOf(admitted).catch(() => 'done'),
@@ -108,9 +111,9 @@ test('health: Check answers for the server, its services and its models; Watch t
   const first = await new Promise<health.HealthCheckResponse>(resolve => unknown.once('data', resolve));
   expect(first.status).toBe(SERVICE_UNKNOWN);
   unknown.cancel();
-  await expect.poll(() => seen).toEqual([SERVING]);
+  await expect.poll(() => seen, { timeout: 10_000 }).toEqual([SERVING]);
   void serving.server.close();
-  await expect.poll(() => seen).toEqual([SERVING, NOT_SERVING]);
+  await expect.poll(() => seen, { timeout: 10_000 }).toEqual([SERVING, NOT_SERVING]);
   watch.cancel();
   client.close();
 });
