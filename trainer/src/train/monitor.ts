@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { fillNoise, type Tensor, type Tensors } from '@genserve/runtime';
 import { rowsInOrder } from '../data/batches.js';
-import type { Dataset } from '../data/dataset.js';
+import type { Dataset, Rows } from '../data/dataset.js';
 import type { Engine, Executable } from '../engine/engine.js';
 import type { State } from '../engine/program.js';
 import { operationProgram, portShape } from '../export/operation-program.js';
@@ -59,9 +59,9 @@ export class Monitor {
     let sum = 0;
     let scored = 0;
     for (let first = 0; first + batch <= count; first += batch) {
-      const { data } = await rowsInOrder(this.dataset.calibration, domain, { first, count: batch, seed });
-      const outputs = await executable.run(this.#feeds(operation, batch, first, data), averaged);
-      for (const value of outputs.log_prob!.data) sum += value;
+      const rows = await rowsInOrder(this.dataset.calibration, domain, { first, count: batch, seed });
+      const outputs = await executable.run(this.#feeds(operation, batch, first, rows), averaged);
+      for (const value of outputOf(operation, outputs, 'log_prob').data) sum += value;
       scored += batch;
     }
     return { nll_nats: -sum / scored };
@@ -73,7 +73,7 @@ export class Monitor {
     const { operation, executable, batch } = this.sample;
     const outputs = await executable.run(this.#feeds(operation, batch, 0), averagedState(state));
     const path = join(runPaths(folder).samples, `step-${String(step).padStart(9, '0')}.png`);
-    await writeSheet(path, outputs.x!, SHEET_SIDE);
+    await writeSheet(path, outputOf(operation, outputs, 'data'), SHEET_SIDE);
     return path;
   }
 
@@ -82,7 +82,11 @@ export class Monitor {
     await this.logProb?.executable.close();
   }
 
-  #feeds(operation: OperationSpec, batch: number, firstIndex: number, data?: Float32Array<ArrayBuffer>): Tensors {
+  get #classes(): number {
+    return this.model.conditions.find(({ kind }) => kind === 'label')?.size ?? 0;
+  }
+
+  #feeds(operation: OperationSpec, batch: number, firstIndex: number, rows?: Rows): Tensors {
     const feed = (port: PortSpec): Tensor => {
       const shape = portShape(port).map(size => (size === 'batch' ? batch : size));
       const noise = this.model.noises.find(({ name }) => name === port.name);
@@ -90,7 +94,12 @@ export class Monitor {
         const values = fillNoise({ ...noise, seed: this.record.seed, firstIndex, count: batch });
         return { dtype: 'float32', shape, data: values };
       }
-      if (port.role === 'data' && data) return { dtype: 'float32', shape, data };
+      if (port.role === 'data' && rows) return { dtype: 'float32', shape, data: rows.data };
+      if (port.role === 'label' && (rows?.labels || this.#classes > 0)) {
+        // Samples show the classes in turn.
+        const labels = rows?.labels ?? Int32Array.from({ length: batch }, (_, row) => row % this.#classes);
+        return { dtype: 'int32', shape, data: labels };
+      }
       const size = shape.reduce((product, length) => product * length, 1);
       const value = port.default ?? 0;
       return port.dtype === 'int32'
@@ -99,4 +108,11 @@ export class Monitor {
     };
     return Object.fromEntries(operation.inputs.map(port => [port.name, feed(port)]));
   }
+}
+
+function outputOf(operation: OperationSpec, outputs: Tensors, role: string): Tensor {
+  const port = operation.outputs.find(candidate => candidate.role === role);
+  const tensor = port && outputs[port.name];
+  if (!tensor) throw new Error(`operation ${operation.name} gives no ${role}`);
+  return tensor;
 }
