@@ -84,13 +84,7 @@ export class GenserveError extends Error {
 
   toJSON(): ErrorJson {
     const { reason, message, field, requestId, retryAfterMs } = this;
-    return {
-      reason,
-      message,
-      ...(field !== undefined && { field }),
-      ...(requestId !== undefined && { requestId }),
-      ...(retryAfterMs !== undefined && { retryAfterMs }),
-    };
+    return { reason, message, field, requestId, retryAfterMs };
   }
 
   static fromJSON(json: ErrorJson): GenserveError {

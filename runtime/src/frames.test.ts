@@ -104,7 +104,8 @@ describe('FrameReader', () => {
     let found = 0;
     for (let i = 0; i < large.length; i += 1000) found += reader.push(large.subarray(i, i + 1000)).length;
     expect(found).toBe(1);
-    expect(performance.now() - start).toBeLessThan(2000);
+    // Joining at every piece would copy 32 GB.
+    expect(performance.now() - start).toBeLessThan(10_000);
   });
 
   it('refuses a frame above its limit before holding it', () => {
