@@ -35,6 +35,8 @@ const configuration = z.strictObject({
   condition: z.enum(['none', 'label']).default('none'),
   /** Share of labels that training hides, so that a datum without a label has a likelihood too. */
   labelDropout: z.number().min(0).max(1).default(0.1),
+  /** Completions drawn side by side for one answer; more are truer where known pixels come after unknown ones. */
+  particles: z.int().positive().default(16),
 });
 
 export type GatedPixelCnnConfiguration = z.infer<typeof configuration>;
@@ -95,7 +97,7 @@ export const gatedPixelCnn: Family<GatedPixelCnnConfiguration> = {
           ],
         },
       ],
-      ...binaryOperations(model, image, classes),
+      ...binaryOperations(model, image, { classes, particles: settings.particles }),
       conditions: classes > 0 ? [{ kind: 'label', size: classes, names: image.labels, frequencies: [] }] : [],
     };
   },

@@ -23,6 +23,8 @@ const configuration = z.strictObject({
   orderSeed: z.int().min(0).default(0),
   /** Steps of the staircase that a mask is when units are sorted by degree; changes speed, not the model. */
   blocks: z.int().positive().default(16),
+  /** Completions drawn side by side for one answer; more are truer where known pixels come after unknown ones. */
+  particles: z.int().positive().default(16),
 });
 
 export type MadeConfiguration = z.infer<typeof configuration>;
@@ -69,9 +71,24 @@ export const made: Family<MadeConfiguration> = {
     const model: BinaryAutoregressiveModel = {
       logits: x => picture(network.map(vector(x))),
       sampler: {
-        inputs: [],
-        outputs: [],
-        draw: (_, uniform, decide) => ({ image: picture(network.draw(vector(uniform), decide)), next: {} }),
+        counts: [],
+        states: {},
+        parts: network.blocks.length,
+        draw({ uniform, decide, revise }) {
+          const drawn = network.draw({
+            uniform: vector(uniform),
+            decide,
+            ...(revise && {
+              revise({ index, start, logits, state }) {
+                const pick = (picture: Tensor) => tf.slice(vector(picture), [0, start], [-1, network.blocks[index]!]);
+                const all = Object.fromEntries(state.map((tensor, i) => [String(i), tensor]));
+                const revised = revise({ index: tf.scalar(index, 'int32'), logits, pick, drawn: all });
+                return state.map((_, i) => revised[String(i)]!); // by the names given
+              },
+            }),
+          });
+          return { image: picture(drawn), states: {} };
+        },
       },
     };
     return {
@@ -89,7 +106,7 @@ export const made: Family<MadeConfiguration> = {
           ],
         },
       ],
-      ...binaryOperations(model, image),
+      ...binaryOperations(model, image, { particles: settings.particles }),
       conditions: [],
     };
   },

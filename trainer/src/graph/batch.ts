@@ -19,6 +19,8 @@ export interface SymbolicBatch {
   dimensions(node: Node): ReadonlyMap<string, readonly Dimension[]> | undefined;
   /** Whether dimension 0 of an input or output of the graph is the batch. */
   hasBatch(value: Value): boolean;
+  /** Whether an extent of a value depends on the batch in any way. */
+  varies(value: Value, axis: number): boolean;
 }
 
 export interface Recording {
@@ -66,6 +68,11 @@ class Comparison implements SymbolicBatch {
 
   hasBatch(value: Value): boolean {
     return this.#batched.has(value);
+  }
+
+  varies(value: Value, axis: number): boolean {
+    const other = this.#pairs.get(value);
+    return other !== undefined && other.shape[axis] !== value.shape[axis];
   }
 
   graphs(a: Graph, b: Graph): void {

@@ -2,7 +2,7 @@
 import { onnx } from '@genserve/proto/wire';
 import { GenserveError } from '@genserve/runtime';
 import type { Dimension, SymbolicBatch } from './batch.js';
-import { TYPE_CODES } from './infer.js';
+import { onnxOperator, TYPE_CODES } from './infer.js';
 import { isGraph } from './rewrite.js';
 import type { Attribute, Elements, Graph, Node, Value } from './types.js';
 
@@ -72,13 +72,16 @@ export function writeModel(graph: Graph, options: WriteOptions = {}): Uint8Array
     producerName: 'genserve',
     producerVersion: '',
     graph: new GraphWriter(options).write(graph),
-    opsetImport: [
-      { domain: '', version: 17 },
-      { domain: 'com.microsoft', version: 1 },
-    ],
+    opsetImport: opsets(graph),
     metadataProps: [],
   }).finish();
   return Uint8Array.from(model);
+}
+
+function opsets(graph: Graph): onnx.OperatorSetIdProto[] {
+  const domains = new Set(['', 'com.microsoft']);
+  for (const { operator } of graph.nodes) domains.add(onnxOperator(operator).domain);
+  return [...domains].map(domain => ({ domain, version: domain === '' ? 17 : 1 }));
 }
 
 class GraphWriter {
@@ -150,9 +153,11 @@ class GraphWriter {
   }
 
   #valueInfo(name: string, value: Value, dynamic: boolean): onnx.ValueInfoProto {
-    const dim = value.shape.map((extent, axis) =>
-      dynamic && axis === 0 ? { dimParam: 'batch' } : { dimValue: extent },
-    );
+    const dim = value.shape.map((extent, axis) => {
+      if (dynamic && axis === 0) return { dimParam: 'batch' };
+      // within a loop an extent may be a multiple of the batch, which ONNX cannot state
+      return this.#options.batch?.varies(value, axis) ? {} : { dimValue: extent };
+    });
     return { name, type: { tensorType: { elemType: TYPE_CODES[value.type], shape: { dim } } } };
   }
 
@@ -217,7 +222,8 @@ class GraphWriter {
       this.#names.set(output, unique);
       return unique;
     });
-    this.#nodes.push({ ...proto(node.operator, inputs, outputs, name), attribute, domain: node.domain });
+    const { domain, name: operator } = onnxOperator(node.operator);
+    this.#nodes.push({ ...proto(operator, inputs, outputs, name), attribute, domain });
   }
 
   #attribute(name: string, value: Attribute): onnx.AttributeProto {
