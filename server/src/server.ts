@@ -49,6 +49,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Genserve
     ...batching,
     maxQueuedSteps: queue.maxSteps,
     maxQueuedBytes: queue.maxBytes,
+    patienceMs: executors.hangTimeoutMs,
   });
   const runnerFor = (model: ServedModel) => scheduler.runnerFor(model);
   const repository = new Repository({

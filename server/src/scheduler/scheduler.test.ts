@@ -23,7 +23,7 @@ class Model {
 
 /** Computes in this process: y = x * times. Each batch waits to be let go. */
 class Hands {
-  readonly size = 1;
+  size = 1;
   readonly batches: { model: string; rows: number }[] = [];
   readonly #waiting: (() => void)[] = [];
   losses = 0;
@@ -68,6 +68,7 @@ function setUp(settings: Partial<SchedulerSettings> = {}) {
     stepMs: 250,
     maxQueuedSteps: 100,
     maxQueuedBytes: 1e6,
+    patienceMs: 50,
     ...settings,
   });
   const model = new Model('a/1');
@@ -205,4 +206,12 @@ test('a large request and a small one take turns', async () => {
   await hands.letGo();
   await Promise.all([steps, small]);
   expect(done).toEqual(['small', 'large']);
+});
+
+test('while no executor is there, steps wait a bounded time', async () => {
+  const { hands, scheduler, ask } = setUp();
+  hands.size = 0;
+  await expect(ask(feeds(1, 0))).rejects.toMatchObject({ reason: 'EXECUTOR_LOST' });
+  expect(scheduler.queuedSteps).toBe(0);
+  expect(hands.batches).toEqual([]);
 });

@@ -37,6 +37,8 @@ export interface SchedulerSettings {
   readonly stepMs: number;
   readonly maxQueuedSteps: number;
   readonly maxQueuedBytes: number;
+  /** How long steps wait while there is no executor at all. */
+  readonly patienceMs: number;
 }
 
 interface Step<Model> {
@@ -59,6 +61,7 @@ export class Scheduler<Model extends Schedulable> {
   #running = 0;
   #pumpScheduled = false;
   #timer: NodeJS.Timeout | undefined;
+  #patience: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly backend: Backend<Model>,
@@ -164,10 +167,26 @@ export class Scheduler<Model extends Schedulable> {
 
   #pump(): void {
     clearTimeout(this.#timer);
+    if (this.backend.size > 0) {
+      clearTimeout(this.#patience);
+      this.#patience = undefined;
+    } else if (this.#queue.length > 0) {
+      this.#patience ??= setTimeout(() => this.#giveUp(), this.settings.patienceMs);
+    }
     while (this.#running < this.backend.size) {
       const batch = this.#nextBatch();
       if (batch === undefined) return;
       void this.#runBatch(batch);
+    }
+  }
+
+  /** No executor has come back: better an answer than none. */
+  #giveUp(): void {
+    this.#patience = undefined;
+    const error = new GenserveError('EXECUTOR_LOST', 'no process is there to run the model; try again later');
+    for (const step of [...this.#queue]) {
+      this.#remove(step);
+      step.settle({ error });
     }
   }
 
