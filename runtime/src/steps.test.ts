@@ -52,3 +52,32 @@ it.each([3, -1])('refuses label %d, which no member serves', async label => {
     field: 'label',
   });
 });
+
+it('takes a picture that holds everything drawn so far from the last slice, which may have revised earlier rows', async () => {
+  const resumable: Operation = {
+    ...ensemble,
+    inputs: [
+      port('first_row', 'count', 'int32', []),
+      port('row_count', 'count', 'int32', []),
+      port('image', 'state', 'float32', [0, 2, 1, 1]),
+    ],
+    outputs: [port('x', 'data', 'float32', [0, 2, 1, 1]), port('next_image', 'state', 'float32', [0, 2, 1, 1])],
+    members: [],
+  };
+  // Each slice sets its row to 1 and adds 10 to all rows.
+  const slices: Runner = {
+    async run(_, feeds) {
+      const row = feeds.first_row!.data[0];
+      const x = float32(
+        [1, 2, 1, 1],
+        feeds.image!.data.map((value, i) => (i === row ? 1 : value) + 10),
+      );
+      return { x, next_image: x };
+    },
+    rowsPerStep: () => 0.5,
+    close: async () => undefined,
+  };
+  const feeds = { first_row: int32([], [0]), row_count: int32([], [2]), image: float32([1, 2, 1, 1], [0, 0]) };
+  const { x } = await runStep(slices, resumable, feeds, undefined);
+  expect(x!.data).toEqual(Float32Array.of(21, 11));
+});

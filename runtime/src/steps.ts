@@ -63,7 +63,8 @@ async function runMembers(run: Run, operation: Operation, feeds: Tensors): Promi
 
 /**
  * Runs `share` of the image's rows at a time, handing each slice's caches (role state, outputs in the order of the
- * inputs) to the next. Data outputs are [batch, height, ...] with the slice's rows in place, or those rows alone.
+ * inputs) to the next. Data outputs are the slice's rows, or [batch, height, ...] with everything drawn so far: a later
+ * slice may revise earlier rows.
  */
 async function runSlices(run: Run, operation: Operation, feeds: Tensors, share: number): Promise<Tensors> {
   const stateInputs = inputsOf(operation, 'state');
@@ -87,11 +88,15 @@ async function runSlices(run: Run, operation: Operation, feeds: Tensors, share: 
     for (const { name } of pictures) {
       const { dtype, shape, data } = outputs[name]!;
       const [batch = 0, rows = 0, ...rest] = shape;
+      if (rows === height) {
+        results[name] = outputs[name]!;
+        continue;
+      }
       const size = sizeOf(rest);
       results[name] ??= { dtype, shape: [batch, height, ...rest], data: zeros(dtype, batch * height * size) };
       for (let item = 0; item < batch; item++) {
-        const start = (item * rows + (rows === height ? first : 0)) * size;
-        results[name].data.set(data.subarray(start, start + count * size), (item * height + first) * size);
+        const part = data.subarray(item * count * size, (item + 1) * count * size);
+        results[name].data.set(part, (item * height + first) * size);
       }
     }
     if (first + slice >= height) return { ...outputs, ...results };
