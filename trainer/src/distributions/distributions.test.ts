@@ -43,7 +43,7 @@ describe('diagonal Gaussian', () => {
     const { mean: mu, logDeviation } = gaussian();
     const tiled = { mean: tf.tile(mu, [count, 1]), logDeviation: tf.tile(logDeviation, [count, 1]) };
     const z = reparameterise(tiled, epsilon);
-    const differences = await tf.sub(gaussianLogProb(tiled, z), standardNormalLogProb(z)).data();
+    const differences = Array.from(await tf.sub(gaussianLogProb(tiled, z), standardNormalLogProb(z)).data());
     const average = differences.reduce((sum, value) => sum + value, 0) / count;
     const variance = differences.reduce((sum, value) => sum + (value - average) ** 2, 0) / (count - 1);
     const closedForm = (await klToStandardNormal(gaussian()).data())[0]!;

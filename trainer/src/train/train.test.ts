@@ -155,7 +155,11 @@ describe('a run', () => {
 
   it('stopped by its signal saves, and says that it is not finished', async () => {
     const controller = new AbortController();
-    const stop: Callbacks = { onStepEnd: ({ step }) => step === 4 && controller.abort() };
+    const stop: Callbacks = {
+      onStepEnd({ step }) {
+        if (step === 4) controller.abort();
+      },
+    };
     const result = await train(options('stopped', { signal: controller.signal, callbacks: [stop] }));
     expect(result.finished).toBe(false);
     expect(result.position.step).toBe(4);
