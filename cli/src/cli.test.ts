@@ -40,7 +40,7 @@ function figures({ stdout }: Outcome): Figures {
 let trained: Outcome;
 beforeAll(async () => {
   writeFileSync(join(folder, 'images.npy'), images(200));
-  trained = await genserve(folder, 'train', ...vae, '--steps', '40', '--name', 'tiny', '--json');
+  trained = await genserve(folder, 'train', ...vae, '--threads', '1', '--steps', '40', '--name', 'tiny', '--json');
 });
 
 describe('genserve', () => {
@@ -130,7 +130,7 @@ describe('genserve train', () => {
   });
 
   it('saves a checkpoint at Ctrl-C, says how to go on, and goes on', async () => {
-    const run = start(folder, 'train', ...vae, '--steps', '100000', '--name', 'long', '--no-export');
+    const run = start(folder, 'train', ...vae, '--steps', '100000', '--threads', '1', '--name', 'long', '--no-export');
     await run.says(/runs\/long: .* parameters/);
     await new Promise(resolve => setTimeout(resolve, 300));
     run.process.kill('SIGINT');
@@ -139,7 +139,7 @@ describe('genserve train', () => {
     expect(stopped.code).toBe(130);
     const step = Number(/stopped at step ([\d,]+)/.exec(stopped.stderr)![1]!.replaceAll(',', ''));
     expect(step).toBeGreaterThan(0);
-    const again = start(folder, 'resume', 'runs/long', '--no-export');
+    const again = start(folder, 'resume', 'runs/long', '--threads', '1', '--no-export');
     await again.says(new RegExp(`going on from step ${step.toLocaleString('en-US')}`));
     again.process.kill('SIGINT');
     expect((await again.ended).code).toBe(130);

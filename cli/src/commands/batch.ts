@@ -1,11 +1,18 @@
 // `genserve batch`: trains and exports a plan of runs.
 import { GenserveError } from '@genserve/runtime';
 import { Command } from 'commander';
+import { type EngineFlags, engineOf } from '../engine.js';
 import { EXIT_CODES } from '../exit-codes.js';
 import { interruptible } from '../interrupt.js';
-import { jsonOption } from '../options.js';
+import { jsonOption, threadsOption } from '../options.js';
 import { duration, paint, print, printFigures, say, table } from '../output.js';
 import { progress } from '../progress.js';
+
+interface Flags extends EngineFlags {
+  readonly runs?: string;
+  readonly out?: string;
+  readonly json?: boolean;
+}
 
 export function batchCommand(): Command {
   return new Command('batch')
@@ -13,14 +20,17 @@ export function batchCommand(): Command {
     .argument('<plan>', 'YAML file: a list of recipes')
     .option('--runs <folder>', "folder of runs; the plan's when absent")
     .option('--out <folder>', "model repository; the plan's when absent")
+    .addOption(threadsOption())
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  $ genserve batch recipes/plans/quick.yaml\n')
-    .action(async (path: string, flags: { runs?: string; out?: string; json?: boolean }) => {
+    .action(async (path: string, flags: Flags) => {
       const { batch } = await import('@genserve/trainer');
+      const engine = await engineOf(flags);
       const results = await interruptible('stopping after this step and saving a checkpoint', signal =>
         batch(path, {
           runs: flags.runs,
           models: flags.out,
+          engine,
           signal,
           callbacks: [progress()],
           onRun: (name, action) => say(paint('cyan', `${name}: ${action}`)),

@@ -1,7 +1,8 @@
 // `genserve resume`: goes on with a run from its last checkpoint.
 import { Argument, Command } from 'commander';
+import { type EngineFlags, engineOf } from '../engine.js';
 import { type ExportFlags, exportFlags, exportOptions } from '../export-run.js';
-import { jsonOption, outOption } from '../options.js';
+import { jsonOption, outOption, threadsOption } from '../options.js';
 import { type Finish, finishRun, watchRun } from '../run.js';
 
 export const runArgument = () => new Argument('<run>', 'folder of the run: runs/<name>');
@@ -12,12 +13,14 @@ export function resumeCommand(): Command {
     .addArgument(runArgument())
     .addOption(outOption())
     .option('--no-export', 'train only')
+    .addOption(threadsOption())
     .addOption(exportOptions.testRows())
     .addOption(exportOptions.calibrationRows())
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  $ genserve resume runs/vae-mnist-2030-01-02-03-04-05\n')
-    .action(async (folder: string, flags: Finish & ExportFlags) => {
+    .action(async (folder: string, flags: Finish & ExportFlags & EngineFlags) => {
       const { resume } = await import('@genserve/trainer');
-      await finishRun(await watchRun(run => resume(folder, run)), flags, exportFlags(flags));
+      const engine = await engineOf(flags);
+      await finishRun(await watchRun(run => resume(folder, { ...run, engine })), flags, exportFlags(flags));
     });
 }

@@ -1,14 +1,22 @@
 // `genserve train`: from data to a bundle.
-import { Command } from 'commander';
-import { collect, jsonOption, outOption, positiveInteger, positiveNumber, wholeNumber } from '../options.js';
+import { Command, Option } from 'commander';
+import { type EngineFlags, engineOf } from '../engine.js';
+import {
+  collect,
+  jsonOption,
+  outOption,
+  positiveInteger,
+  positiveNumber,
+  threadsOption,
+  wholeNumber,
+} from '../options.js';
 import { say } from '../output.js';
 import { recipeOf, type TrainFlags } from '../recipe.js';
 import { type Finish, finishRun, watchRun } from '../run.js';
 
-interface Flags extends TrainFlags, Finish {
+interface Flags extends TrainFlags, EngineFlags, Finish {
   readonly config?: string;
   readonly runs: string;
-  readonly engine: 'compiled' | 'eager';
 }
 
 export function trainCommand(): Command {
@@ -26,28 +34,31 @@ export function trainCommand(): Command {
     .option('--seed <number>', 'of the first weights, the order of the data and all noise', wholeNumber)
     .option('--steps <count>', 'train this many steps', positiveInteger)
     .option('--minutes <number>', 'or this long', positiveNumber)
-    .option('--engine <name>', 'compiled (one ONNX graph) or eager (op by op on TensorFlow.js, slow)', 'compiled')
+    .addOption(
+      new Option('--engine <name>', 'one ONNX graph, or op by op on TensorFlow.js (slow)')
+        .choices(['compiled', 'eager'])
+        .default('compiled'),
+    )
+    .addOption(threadsOption())
     .option('--runs <folder>', 'folder of runs', 'runs')
     .option('--name <name>', 'of the run and of its bundle: a-z, 0-9 and -')
     .addOption(outOption())
     .option('--no-export', 'train only; `genserve export` makes the bundle later')
     .addOption(jsonOption())
     .addHelpText('after', examples)
-    .action(async (flags: Flags, command: Command) => {
+    .action(async (flags: Flags) => {
       const trainer = await import('@genserve/trainer');
-      const { checkRecipe, eagerEngine, exportOptionsOf, mergeRecipes, readRecipe, train, trainOptionsOf } = trainer;
-      if (flags.engine !== 'compiled' && flags.engine !== 'eager') {
-        command.error(`error: option '--engine <name>' must be compiled or eager, not "${flags.engine}"`);
-      }
+      const { checkRecipe, exportOptionsOf, mergeRecipes, readRecipe, train, trainOptionsOf } = trainer;
       const file = flags.config === undefined ? {} : await readRecipe(flags.config);
       const recipe = checkRecipe(mergeRecipes(file, recipeOf(flags, file)));
+      const engine = await engineOf(flags);
       const result = await watchRun(run =>
         train({
           ...trainOptionsOf(recipe),
           ...run,
           runs: flags.runs,
           command: `genserve ${process.argv.slice(2).join(' ')}`,
-          ...(flags.engine === 'eager' && { engine: eagerEngine() }),
+          engine,
         }),
       );
       await finishRun(result, flags, exportOptionsOf(recipe));

@@ -2,6 +2,7 @@
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ErrorJson, GenserveError, type Manifest, parseManifest } from '@genserve/runtime';
+import type { Engine } from '../engine/engine.js';
 import { exportBundle } from '../export/export-bundle.js';
 import type { Callbacks } from '../train/callbacks.js';
 import { readRunRecord } from '../train/run-folder.js';
@@ -14,6 +15,8 @@ export interface PlanOptions {
   /** Override the plan's. */
   readonly runs?: string | undefined;
   readonly models?: string | undefined;
+  /** The trainer's own choice when absent. */
+  readonly engine?: Engine | undefined;
   /** Ends the run in progress at a checkpoint, and the plan with it. */
   readonly signal?: AbortSignal | undefined;
   readonly callbacks?: readonly Callbacks[] | undefined;
@@ -101,12 +104,13 @@ async function trainOne(
   recipe: NamedRecipe,
   folder: string,
   { runs }: Places,
-  { signal, callbacks, onRun }: PlanOptions,
+  { signal, callbacks, engine, onRun }: PlanOptions,
 ): Promise<TrainResult> {
   const begun = await readRunRecord(folder).catch(() => undefined);
   if (!begun) {
     onRun?.(recipe.name, 'training');
-    return train({ ...trainOptionsOf(recipe), runs, command: `genserve batch (${recipe.name})`, signal, callbacks });
+    const command = `genserve batch (${recipe.name})`;
+    return train({ ...trainOptionsOf(recipe), runs, command, engine, signal, callbacks });
   }
   const wanted = recipe.steps !== undefined ? { steps: recipe.steps } : { minutes: recipe.minutes };
   if (begun.family !== recipe.family || JSON.stringify(begun.budget) !== JSON.stringify(wanted)) {
@@ -115,7 +119,7 @@ async function trainOne(
     });
   }
   onRun?.(recipe.name, 'going on');
-  return resume(folder, { signal, callbacks });
+  return resume(folder, { engine, signal, callbacks });
 }
 
 interface Exported {

@@ -108,12 +108,14 @@ function graphFiles({ operations, weights }: OperationGraphs): Map<string, Bytes
     operations.map(({ model }) => model),
     weights,
   );
-  return new Map<string, Bytes>([
+  const files: (readonly [string, Bytes])[] = [
     ...operations.map(({ name, model }) => [`${name}.onnx`, model] as const),
     ['weights.bin', weights],
     ...operations.map(({ name }, index) => [`float16/${name}.onnx`, half.models[index]!] as const),
     ['float16/weights.bin', half.weights],
-  ]);
+  ];
+  // A tiny model keeps all its weights in its graphs, and onnxruntime refuses external data of no bytes.
+  return new Map(files.filter(([, bytes]) => bytes.length > 0));
 }
 
 interface Parts {

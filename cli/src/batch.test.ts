@@ -1,0 +1,84 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { NoiseStream, writeNpy } from '@genserve/runtime';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { genserve, type Running, start, temporaryFolder } from './testing/genserve.js';
+
+const folder = temporaryFolder();
+let killed: Running | undefined;
+afterAll(async () => {
+  killed?.process.kill('SIGKILL');
+  await rm(folder, { recursive: true, force: true });
+});
+
+const plan = `
+defaults:
+  family: vae
+  data: images.npy
+  configuration: { latent: 2, hidden: [8] }
+  training: { batch: 8, evaluateEvery: 1000, evaluationRows: 8, checkpointSeconds: 0.05 }
+  export: { testRows: 10, draws: 2, calibrationRows: 10 }
+plan:
+  - { name: first, steps: 10 }
+  - { name: second, steps: 300 }
+  - { name: third, steps: 10, seed: 3 }
+`;
+
+beforeAll(() => {
+  const pixels = new Float32Array(100 * 36);
+  new NoiseStream(1, 'images', 'uniform').fill(pixels, 0);
+  writeFileSync(
+    join(folder, 'images.npy'),
+    writeNpy(
+      [100, 6, 6],
+      Uint8Array.from(pixels, value => 255 * value),
+    ),
+  );
+  writeFileSync(join(folder, 'plan.yaml'), plan);
+});
+
+/** Steps at which a run began: 0, and where it went on. */
+function begins(name: string): number[] {
+  const lines = readFileSync(join(folder, 'runs', name, 'log.jsonl'), 'utf8')
+    .trim()
+    .split('\n');
+  const events = lines.map(line => JSON.parse(line) as { event: string; startStep: number }); // as logged
+  return events.filter(({ event }) => event === 'begin').map(({ startStep }) => startStep);
+}
+
+describe('genserve batch', () => {
+  it('killed halfway and started again, finishes without repeating what was done', async () => {
+    killed = start(folder, 'batch', 'plan.yaml', '--threads', '1');
+    await killed.says(/second: training/);
+    const checkpoints = join(folder, 'runs/second/checkpoints');
+    while (!existsSync(checkpoints) || !readdirSync(checkpoints).some(name => /^step-0*[1-9]\d*\.ckpt$/.test(name)))
+      await new Promise(resolve => setTimeout(resolve, 20));
+    killed.process.kill('SIGKILL');
+    expect((await killed.ended).signal).toBe('SIGKILL');
+    expect(existsSync(join(folder, 'models/second'))).toBe(false);
+    const firstManifest = readFileSync(join(folder, 'models/first/1/manifest.json'), 'utf8');
+
+    const again = await genserve(folder, 'batch', 'plan.yaml', '--threads', '1', '--json');
+    expect(again.stderr).toContain('first: done before');
+    expect(again.stderr).toContain('second: going on');
+    expect(again.code).toBe(0);
+    const { metrics, context } = JSON.parse(again.stdout) as {
+      metrics: object;
+      context: { runs: { status: string }[] };
+    };
+    expect(context.runs.map(({ status }) => status)).toEqual(['done', 'done', 'done']);
+    for (const name of ['first', 'second', 'third']) {
+      expect(metrics).toHaveProperty([`${name}.test.nll_nats`]);
+      expect(readdirSync(join(folder, 'models', name))).toEqual(['1']);
+    }
+    expect(readFileSync(join(folder, 'models/first/1/manifest.json'), 'utf8')).toBe(firstManifest);
+    expect(begins('first')).toEqual([0]);
+    expect(begins('second')).toEqual([0, expect.any(Number)]);
+    expect(begins('second')[1]).toBeGreaterThan(0);
+
+    const third = await genserve(folder, 'batch', 'plan.yaml', '--threads', '1');
+    expect(third.stdout).toMatch(/third +done .*models\/third\/1/);
+    expect(begins('third')).toEqual([0]);
+  }, 180_000);
+});

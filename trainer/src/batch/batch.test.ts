@@ -1,0 +1,112 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { NoiseStream, writeNpy } from '@genserve/runtime';
+import { afterAll, describe, expect, it } from 'vitest';
+import { batch } from './batch.js';
+import { readPlan } from './plan.js';
+import { mergeRecipes } from './recipe.js';
+
+const root = mkdtempSync(join(tmpdir(), 'genserve-batch-'));
+afterAll(() => rmSync(root, { recursive: true }));
+
+const pixels = new Float32Array(60 * 16);
+new NoiseStream(1, 'images', 'uniform').fill(pixels, 0);
+writeFileSync(
+  join(root, 'images.npy'),
+  writeNpy(
+    [60, 4, 4],
+    Uint8Array.from(pixels, value => 255 * value),
+  ),
+);
+
+function planFile(name: string, runs: string): string {
+  const path = join(root, `${name}.yaml`);
+  const defaults = `
+runs: ${join(root, name, 'runs')}
+models: ${join(root, name, 'models')}
+defaults:
+  family: vae
+  data: ./images.npy
+  configuration: { latent: 2, hidden: [4] }
+  training: { batch: 4, evaluationRows: 4 }
+  export: { testRows: 4, draws: 2, calibrationRows: 4 }
+plan:
+`;
+  writeFileSync(path, defaults + runs);
+  return path;
+}
+const versions = (plan: string, name: string) => readdirSync(join(root, plan, 'models', name));
+
+describe('a plan', () => {
+  it('goes on past a run that fails, and tries that one again when started again', async () => {
+    const path = planFile('fails', '  - {name: bad, steps: 2, preset: nowhere}\n  - {name: good, steps: 2}\n');
+    const results = await batch(path);
+    expect(results.map(({ status }) => status)).toEqual(['failed', 'done']);
+    expect(results[0]!.error).toMatchObject({ reason: 'CONFIGURATION_INVALID', field: 'preset' });
+    expect(results[1]!.metrics['test.rows']).toBe(4);
+    const actions: string[] = [];
+    await batch(path, { onRun: (name, action) => actions.push(`${name}: ${action}`) });
+    expect(actions[0]).toBe('bad: training');
+    expect(actions.at(-1)).toBe('good: done before');
+  });
+
+  it('stops where it is asked to and says what waits', async () => {
+    const path = planFile('stops', '  - {name: one, steps: 100000}\n  - {name: two, steps: 2}\n');
+    const controller = new AbortController();
+    const results = await batch(path, {
+      signal: controller.signal,
+      callbacks: [{ onStepEnd: ({ step }) => void (step === 3 && controller.abort()) }],
+    });
+    expect(results.map(({ status }) => status)).toEqual(['stopped', 'waiting']);
+  });
+
+  it('refuses a recipe that was changed under a name that is taken', async () => {
+    await batch(planFile('changes', '  - {name: one, steps: 2}\n'));
+    const [result] = await batch(planFile('changes', '  - {name: one, steps: 3}\n'));
+    expect(result).toMatchObject({ status: 'failed', error: { reason: 'CONFIGURATION_INVALID' } });
+    expect(result?.error?.message).toContain('begun with another recipe');
+    const [same] = await batch(planFile('changes', '  - {steps: 2, name: one}\n'));
+    expect(same?.status).toBe('done');
+  });
+
+  it('does not publish a second time where it ended between publishing and writing that down', async () => {
+    const path = planFile('published', '  - {name: one, steps: 2}\n');
+    await batch(path);
+    const state = join(root, 'published/runs/published.plan.json');
+    writeFileSync(state, readFileSync(state, 'utf8').replace('"done"', '"trained"'));
+    const [result] = await batch(path);
+    expect(result).toMatchObject({ status: 'done', bundle: join(root, 'published/models/one/1') });
+    expect(versions('published', 'one')).toEqual(['1']);
+  });
+
+  it('is checked as a whole before anything is trained', async () => {
+    const read = (name: string, runs: string) => readPlan(planFile(name, runs));
+    await expect(read('twice', '  - {name: a, steps: 1}\n  - {name: a, steps: 1}\n')).rejects.toThrow(
+      'two runs are called a',
+    );
+    await expect(read('typo', '  - {name: a, stepps: 1}\n')).rejects.toThrow(
+      'plan.0.stepps: there is no such setting; did you mean "steps"?',
+    );
+    await expect(read('names', '  - {name: A B, steps: 1}\n')).rejects.toThrow('plan.0.name');
+  });
+});
+
+describe('recipes', () => {
+  it('are laid over each other setting by setting, a budget replacing the other kind', () => {
+    const base = {
+      family: 'vae',
+      minutes: 5,
+      configuration: { a: { b: 1, c: 2 } },
+      data: { source: 'mnist', size: 8 },
+    };
+    expect(
+      mergeRecipes(base, { steps: 3, configuration: { a: { c: 3 } }, data: { source: 'mnist', seed: 1 } }),
+    ).toEqual({
+      family: 'vae',
+      steps: 3,
+      configuration: { a: { b: 1, c: 3 } },
+      data: { source: 'mnist', size: 8, seed: 1 },
+    });
+  });
+});
