@@ -17,8 +17,8 @@ interface Ask {
   readonly temperature?: number;
 }
 
-async function draw(ask: Ask): Promise<Buffer> {
-  const parts = await collect(serving.client.sample(generator.SampleRequest.fromPartial(ask)));
+async function draw(ask: Ask, { client } = serving): Promise<Buffer> {
+  const parts = await collect(client.sample(generator.SampleRequest.fromPartial(ask)));
   return Buffer.concat(parts.map(part => part.samples?.data ?? Buffer.alloc(0)));
 }
 
@@ -46,7 +46,7 @@ test('200 concurrent requests of mixed models, sizes, seeds and temperatures equ
   );
   const alone: Buffer[] = [];
   for (const ask of asks) alone.push(await draw(ask));
-  const together = await Promise.all(asks.map(draw));
+  const together = await Promise.all(asks.map(ask => draw(ask)));
   together.forEach((bytes, i) => {
     expect(bytes.equals(alone[i] ?? Buffer.alloc(0)), `request ${i}: ${JSON.stringify(asks[i])}`).toBe(true);
   });
@@ -76,4 +76,16 @@ test('a part of a large request is what the whole has at that place, over both t
   const { samples } = generator.SampleResponse.fromJSON(await response.json());
   expect(samples?.shape).toEqual([600, 16, 16, 1]);
   expect(samples?.data.equals(whole)).toBe(true);
+});
+
+test('a picture drawn in slices, between those of others, is the picture drawn at once', async () => {
+  const asks = Array.from({ length: 12 }, (_, i) => ({ model: 'tiny-rows', count: 2, seed: i, firstIndex: 0 }));
+  const whole = await Promise.all(asks.map(ask => draw(ask)));
+  // No run fits into such a step: every picture is cut into its rows.
+  const slicing = await serve({ batching: { stepMs: 1e-3 } });
+  const sliced = await Promise.all(asks.map(ask => draw(ask, slicing)));
+  await slicing.close();
+  sliced.forEach((bytes, i) => {
+    expect(bytes.equals(whole[i] ?? Buffer.alloc(0)), `seed ${i}`).toBe(true);
+  });
 });

@@ -9,7 +9,7 @@ import { parseOptions, type ServerOptions } from './options.js';
 import { Readiness } from './readiness.js';
 import type { ServedModel } from './repository/model.js';
 import { type ModelState, Repository } from './repository/repository.js';
-import { warmUpOperations } from './repository/warm-up.js';
+import { warmUpGraphs } from './repository/warm-up.js';
 import { Scheduler } from './scheduler/scheduler.js';
 import type { Services } from './verbs/verb.js';
 
@@ -55,7 +55,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Genserve
   const repository = new Repository({
     folder: settings.models,
     prepare: async model => {
-      for (const operation of warmUpOperations(model)) await pool.prepare(model, operation.name);
+      for (const graph of warmUpGraphs(model)) await pool.prepare(model, graph);
     },
     runnerFor,
     onChange: () => readiness.changed(),

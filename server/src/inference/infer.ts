@@ -1,15 +1,17 @@
 // One inference of the Open Inference Protocol, apart from how it came: given tensors in, all of the operation's outputs out.
 import {
   buildFeeds,
+  concatenate,
   drawSeed,
   invalid,
   type Operation,
   type Runner,
+  runStep,
   type Tensor,
   type Tensors,
 } from '@genserve/runtime';
 import type { Limits } from '../options.js';
-import { concatenate, isBatchPort, takeRows } from '../scheduler/batch.js';
+import { isBatchPort, takeRows } from '../scheduler/batch.js';
 import type { InferenceModel } from './models.js';
 import { type Datatype, datatypeOf } from './tensors.js';
 
@@ -61,10 +63,10 @@ export async function infer(
   const firstIndex = readParameter(parameters, 'first_index', 2 ** 32 - rows) ?? 0;
   const feeds = buildFeeds(model.manifest, operation, rows, given, { seed, firstIndex });
   const parts: Tensors[] = [];
-  const limit = runner.rowsPerStep(operation.name);
+  const limit = Math.max(1, runner.rowsPerStep(operation.name));
   for (let start = 0; start < rows; start += limit) {
     const count = Math.min(limit, rows - start);
-    parts.push(await runner.run(operation.name, takeRows(operation.inputs, feeds, start, count, rows), { signal }));
+    parts.push(await runStep(runner, operation, takeRows(operation.inputs, feeds, start, count, rows), signal));
   }
   return joinOutputs(operation, parts);
 }

@@ -24,9 +24,9 @@ export class ServedModel {
     return `${this.name}/${this.version}`;
   }
 
-  /** @throws GenserveError OPERATION_UNSUPPORTED */
+  /** Under the name that is asked for: a member "sample#1" has the ports of `sample`. @throws OPERATION_UNSUPPORTED */
   operation(name: string): Operation {
-    return findOperation(this.manifest, name);
+    return { ...findOperation(this.manifest, name), name };
   }
 
   graph(operation: string): Promise<GraphFiles> {

@@ -16,18 +16,21 @@ const batchRows = 8;
 /** A row slower than this is not worth a second measurement: no batch of it fits into a step. */
 const slowRowMs = 500;
 
-export function warmUpOperations({ manifest }: ServedModel): Operation[] {
-  return manifest.operations.filter(operation => operations.includes(operation.name));
+/** Graphs by the names that runners know; each member of an ensemble is one. */
+export function warmUpGraphs({ manifest }: ServedModel): string[] {
+  return manifest.operations
+    .filter(({ name }) => operations.includes(name))
+    .flatMap(({ name, members }) => (members.length > 0 ? members.map((_, member) => `${name}#${member}`) : [name]));
 }
 
 export async function warmUp(model: ServedModel, runner: Runner): Promise<void> {
-  for (const operation of warmUpOperations(model)) {
-    const run = (rows: number) => runner.run(operation.name, trialFeeds(model.manifest, operation, rows));
+  for (const name of warmUpGraphs(model)) {
+    const run = (rows: number) => runner.run(name, trialFeeds(model.manifest, model.operation(name), rows));
     await run(1);
     // The first run also allocates: it says nothing of the next.
-    model.costs.delete(operation.name);
+    model.costs.delete(name);
     await run(1);
-    if ((model.costs.get(operation.name)?.predictMs(1) ?? 0) < slowRowMs) await run(batchRows);
+    if ((model.costs.get(name)?.predictMs(1) ?? 0) < slowRowMs) await run(batchRows);
   }
 }
 

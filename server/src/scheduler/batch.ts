@@ -1,5 +1,5 @@
 // Rows of several requests in one run: which may go together, how they are joined, and how the answers are parted.
-import { GenserveError, type Operation, type Port, type Tensor, type Tensors } from '@genserve/runtime';
+import { concatenate, GenserveError, type Operation, type Port, type Tensor, type Tensors } from '@genserve/runtime';
 
 /** Dimension 0 is the batch where the manifest writes 0. */
 export function isBatchPort(port: Port): boolean {
@@ -62,22 +62,6 @@ export function takeRows(
     taken[name] = { dtype, shape: [count, ...shape.slice(1)], data: rows };
   }
   return taken;
-}
-
-/** Along dimension 0; the tensors agree in dtype and in every other dimension. */
-export function concatenate(tensors: readonly Tensor[]): Tensor {
-  const [first] = tensors;
-  if (first === undefined) throw new GenserveError('INTERNAL', 'there is nothing to concatenate');
-  if (tensors.length === 1) return first;
-  const length = tensors.reduce((sum, tensor) => sum + tensor.data.length, 0);
-  const data = first.dtype === 'float32' ? new Float32Array(length) : new Int32Array(length);
-  let offset = 0;
-  for (const tensor of tensors) {
-    data.set(tensor.data, offset);
-    offset += tensor.data.length;
-  }
-  const rows = tensors.reduce((sum, tensor) => sum + (tensor.shape[0] ?? 0), 0);
-  return { dtype: first.dtype, shape: [rows, ...first.shape.slice(1)], data };
 }
 
 function tensorOf(tensors: Tensors, name: string): Tensor {

@@ -28,3 +28,12 @@ test('the fit follows a change of speed', () => {
   for (let i = 0; i < 400; i++) cost.observe(1 + (i % 8), 10 + 5 * (1 + (i % 8)));
   expect(cost.fit().perRowMs).toBeCloseTo(5, 1);
 });
+
+test('a row that takes longer than a step is cut, and rows share a slice until they double its time', () => {
+  const cost = new CostModel();
+  for (const rows of [1, 8]) cost.observe(rows, 950 + 100 * rows);
+  expect(cost.rowsWithin(250, 256)).toBe(1);
+  expect(cost.shareWithin(250)).toBeCloseTo(250 / 1050, 6);
+  expect(cost.rowsOfSlice(256)).toBe(11);
+  expect(cost.shareWithin(5000)).toBe(1);
+});

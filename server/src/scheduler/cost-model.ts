@@ -38,11 +38,22 @@ export class CostModel {
     return fixedMs + perRowMs * rows;
   }
 
-  /** Most rows, a power of two up to `maxRows`, whose run is predicted to end within `stepMs`. */
+  /** Most rows, a power of two up to `maxRows`, whose run is predicted to end within `stepMs`; at least 1. */
   rowsWithin(stepMs: number, maxRows: number): number {
     const { fixedMs, perRowMs } = this.fit();
     const measured = perRowMs === 0 ? maxRows : (stepMs - fixedMs) / perRowMs;
     const rows = this.#weight === 0 ? unmeasuredRows : measured;
     return 2 ** Math.floor(Math.log2(Math.min(maxRows, Math.max(1, rows))));
+  }
+
+  /** The share of one row's work that is predicted to fit into `stepMs`; at most 1. */
+  shareWithin(stepMs: number): number {
+    return Math.min(1, stepMs / Math.max(this.predictMs(1), Number.MIN_VALUE));
+  }
+
+  /** Rows that may share a slice: until they double its time. At least 1. */
+  rowsOfSlice(maxRows: number): number {
+    const { fixedMs, perRowMs } = this.fit();
+    return Math.min(maxRows, perRowMs === 0 ? maxRows : Math.floor(fixedMs / perRowMs) + 2);
   }
 }

@@ -13,6 +13,7 @@ import {
 import { bytesOf, companionKey, joinRows, rowsOf, takeRows } from './batch.js';
 import { Companions } from './companions.js';
 import { CostModel } from './cost-model.js';
+import { isResumable, shareOf } from './slices.js';
 
 /** Runs whole batches: the executor pool, or anything that computes. */
 export interface Backend<Model> {
@@ -27,6 +28,7 @@ export interface Backend<Model> {
 export interface Schedulable {
   /** 'name/version' */
   readonly key: string;
+  /** Under the very name that is asked for: "sample", or "sample#1" for a member of an ensemble. */
   operation(name: string): Operation;
   readonly costs: Map<string, CostModel>;
 }
@@ -92,7 +94,7 @@ export class Scheduler<Model extends Schedulable> {
         admitted = true;
         return this.#enqueue(model, operation, feeds, options.signal);
       },
-      rowsPerStep: name => this.#rowLimit(model, name),
+      rowsPerStep: name => this.#rowsPerStep(model, name),
       close: async () => {},
     };
   }
@@ -213,7 +215,7 @@ export class Scheduler<Model extends Schedulable> {
 
   #membersOf(first: Step<Model>): Step<Model>[] {
     if (first.retried) return [first];
-    const limit = this.#rowLimit(first.model, first.operation.name);
+    const limit = this.#joinLimit(first);
     const members = [first];
     let rows = first.rows;
     for (const step of this.#queue) {
@@ -236,7 +238,7 @@ export class Scheduler<Model extends Schedulable> {
         batch.map(step => step.feeds),
       );
       const { outputs, milliseconds } = await this.backend.run(model, operation, feeds);
-      costOf(model, operation.name).observe(rows, milliseconds);
+      costOf(model, operation.name).observe(rows, milliseconds / shareOf(operation, first.feeds));
       let start = 0;
       for (const step of batch) {
         step.settle({ outputs: takeRows(operation.outputs, outputs, start, step.rows, rows) });
@@ -264,8 +266,21 @@ export class Scheduler<Model extends Schedulable> {
     this.#queuedBytes += step.bytes;
   }
 
-  #rowLimit(model: Model, operation: string): number {
-    return costOf(model, operation).rowsWithin(this.settings.stepMs, this.settings.maxRows);
+  /** What callers should ask for at once; below 1, the share of a picture (see `Runner.rowsPerStep`). */
+  #rowsPerStep(model: Model, name: string): number {
+    const { stepMs, maxRows } = this.settings;
+    const operation = model.operation(name);
+    // Members of an ensemble are alike: the first that has run speaks for all.
+    const measured = [name, ...operation.members.map((_, member) => `${name}#${member}`)];
+    const cost = costOf(model, measured.find(candidate => model.costs.has(candidate)) ?? name);
+    const rows = cost.rowsWithin(stepMs, maxRows);
+    return rows === 1 && isResumable(operation) ? cost.shareWithin(stepMs) : rows;
+  }
+
+  #joinLimit({ model, operation, feeds }: Step<Model>): number {
+    const { stepMs, maxRows } = this.settings;
+    const cost = costOf(model, operation.name);
+    return shareOf(operation, feeds) < 1 ? cost.rowsOfSlice(maxRows) : cost.rowsWithin(stepMs, maxRows);
   }
 }
 
