@@ -1,5 +1,5 @@
 // Fetches one file and says exactly what is wrong when it is not what was asked for: the URL is in every message.
-import { GenserveError } from '@genserve/runtime';
+import { GenserveError, throwIfAborted } from '@genserve/runtime';
 
 export interface AssetOptions {
   readonly signal?: AbortSignal | undefined;
@@ -12,10 +12,6 @@ export interface AssetOptions {
 
 export function unreachable(url: string, problem: string, cause?: unknown): GenserveError {
   return new GenserveError('ASSET_UNREACHABLE', `${url} ${problem}`, { field: url, cause });
-}
-
-export function cancelled(signal: AbortSignal | undefined): GenserveError {
-  return new GenserveError('CANCELLED', 'the call was aborted', { cause: signal?.reason });
 }
 
 /**
@@ -35,7 +31,7 @@ export async function fetchAsset(url: string, options: AssetOptions = {}): Promi
     }
     return await readBody(response, options.onBytes);
   } catch (error) {
-    if (signal?.aborted) throw cancelled(signal);
+    throwIfAborted(signal);
     if (error instanceof GenserveError) throw error;
     throw unreachable(url, `could not be fetched: ${error instanceof Error ? error.message : error}`, error);
   }

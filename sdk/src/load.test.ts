@@ -78,10 +78,10 @@ describe('a model on this device', () => {
     let steps = 0;
     const call = tiny.sample({ count: 500_000, signal: abort.signal, onProgress: () => steps++ });
     setTimeout(() => abort.abort(), 50);
-    const start = performance.now();
     expect((await failureOf(call)).reason).toBe('CANCELLED');
-    expect(performance.now() - start).toBeLessThan(400);
     const seen = steps;
+    // 500,000 rows are some 8,000 steps: it was cut short, though not before it began.
+    expect(seen).toBeLessThan(4000);
     expect(seen).toBeGreaterThan(0);
     expect((await tiny.sample({ seed: 5 })).data.shape).toEqual([1, 16, 16, 1]);
     expect(steps).toBeLessThanOrEqual(seen + 1);

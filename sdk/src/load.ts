@@ -1,6 +1,6 @@
 // A model on this device: its bundle downloaded and verified, its graphs run by onnxruntime-web.
-import { type Bundle, BundleGenerator, type Progress } from '@genserve/runtime';
-import { downloadBundle } from './bundle/download.js';
+import { type Bundle, BundleGenerator, openBundle, type Progress } from '@genserve/runtime';
+import { downloadFiles } from './bundle/download.js';
 import { fetchSource } from './bundle/source.js';
 import { memoryStore, openStore } from './bundle/store.js';
 import type { ClientGenerator } from './client-generator.js';
@@ -42,7 +42,7 @@ const CONTROL_FLOW = ['Loop', 'Scan', 'If'];
 export async function loadGenerator(url: string | URL, options: LoadOptions = {}): Promise<ClientGenerator> {
   const { device = 'auto', signal, onProgress, assets = {}, graceMs = 250 } = options;
   const store = options.cache === false ? memoryStore() : await openStore();
-  const bundle = await downloadBundle(fetchSource(baseUrl(url), store, options.fetch), { signal, onProgress });
+  const bundle = await openBundle(fetchSource(baseUrl(url), store, options.fetch), { signal });
   const operators = bundle.manifest.needs?.operators ?? [];
   const choice = await chooseBackend(
     device,
@@ -56,11 +56,16 @@ export async function loadGenerator(url: string | URL, options: LoadOptions = {}
     inline: options.inline ?? !hasWebWorkers(),
     graceMs,
   });
+  // The first of the two that fails stops the other.
+  const failure = new AbortController();
+  const either = signal ? AbortSignal.any([signal, failure.signal]) : failure.signal;
   try {
+    await Promise.all([runner.start(either), downloadFiles(bundle, { signal: either, onProgress })]);
     onProgress?.({ phase: 'compile', done: 0, total: 1, unit: 'sessions' });
     await runner.warmUp(bundle.manifest.operations[0]?.name ?? 'sample', signal);
     onProgress?.({ phase: 'compile', done: 1, total: 1, unit: 'sessions' });
   } catch (error) {
+    failure.abort(error);
     await runner.close();
     throw error;
   }

@@ -3,12 +3,10 @@ import { type ExecutorReply, type ExecutorRequest, GenserveError, type GraphFile
 import { unreachable } from '../asset.js';
 import type { DeviceBackend, OrtAssets } from './onnxruntime.js';
 
-/** What a `load` message carries: the graph, and what the first one starts onnxruntime with. */
-export interface Load {
-  readonly backend: DeviceBackend;
-  readonly assets: OrtAssets;
-  readonly graph: GraphFiles;
-}
+/** What a `load` message carries: at first what onnxruntime starts with, then graphs. */
+export type Load =
+  | { readonly start: { readonly backend: DeviceBackend; readonly assets: OrtAssets } }
+  | { readonly graph: GraphFiles };
 
 export interface Executor {
   send(request: ExecutorRequest<Load>): void;

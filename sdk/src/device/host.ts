@@ -3,21 +3,30 @@ import {
   type ExecutorReply,
   type ExecutorRequest,
   executorHost,
+  GenserveError,
   type Queue,
+  type Session,
   serialQueue,
   transferList,
 } from '@genserve/runtime';
 import type { Executor, Listener, Load } from './executor.js';
 import { type OrtHost, openOrt } from './onnxruntime.js';
 
-/** Answers requests with onnxruntime-web, loaded at the first `load`. */
+/** Answers requests with onnxruntime-web, which the first `load` starts. */
 export function ortHost(): (request: ExecutorRequest<Load>) => Promise<ExecutorReply> {
-  let ort: Promise<OrtHost> | undefined;
-  return executorHost<Load>(async ({ backend, assets, graph }) => {
-    ort ??= openOrt(backend, assets);
-    return (await ort).create(graph);
+  let ort: OrtHost | undefined;
+  return executorHost<Load>(async load => {
+    if ('graph' in load) {
+      if (!ort) throw new GenserveError('INTERNAL', 'a graph came before the start');
+      return ort.create(load.graph);
+    }
+    ort = await openOrt(load.start.backend, load.start.assets);
+    return NOTHING;
   });
 }
+
+/** What the session of a start is: nothing can be run with it. */
+const NOTHING: Session = { run: async () => ({}), close: async () => undefined };
 
 /** The worker's side, called by the worker script alone. */
 export function serveWorker(scope: Pick<Window, 'addEventListener' | 'postMessage'>): void {

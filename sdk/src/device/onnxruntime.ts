@@ -16,32 +16,33 @@ export interface OrtAssets {
 }
 
 export interface OrtHost {
-  readonly backend: DeviceBackend;
-  /** Threads of the WASM build. */
-  readonly threads: number;
   create(graph: GraphFiles): Promise<Session>;
 }
 
-/** Loads onnxruntime-web. Throws ASSET_UNREACHABLE with the address that failed. */
+/** y = x, as ONNX: a graph that cannot be at fault, so that what fails with it is the backend. */
+const IDENTITY = 'CAg6NwoQCgF4EgF5IghJZGVudGl0eRIBZ1oPCgF4EgoKCAgBEgQKAggBYg8KAXkSCgoICAESBAoCCAFCBAoAEBE=';
+
+/**
+ * Loads onnxruntime-web and starts it. Throws ASSET_UNREACHABLE with the address that failed, BACKEND_UNAVAILABLE.
+ * A start that failed is final for its realm.
+ */
 export async function openOrt(backend: DeviceBackend, assets: OrtAssets = {}): Promise<OrtHost> {
   const ort = await importOrt(backend, assets.module);
   if (assets.wasm) ort.env.wasm.wasmPaths = { wasm: assets.wasm };
-  let started = false;
+  const create = (model: Uint8Array, externalData: GraphFiles['externalData']) =>
+    ort.InferenceSession.create(model, { executionProviders: [backend], externalData: [...externalData] });
+  try {
+    const identity = Uint8Array.from(atob(IDENTITY), character => character.charCodeAt(0));
+    await (await create(identity, [])).release();
+  } catch (error) {
+    throw await explainStart(error, backend, assets);
+  }
   return {
-    backend,
-    get threads() {
-      return ort.env.wasm.numThreads ?? 1;
-    },
-    async create(graph) {
+    async create({ model, externalData }) {
       try {
-        const session = await ort.InferenceSession.create(graph.model, {
-          executionProviders: [backend],
-          externalData: [...graph.externalData],
-        });
-        started = true;
-        return new OrtSession(ort, session);
+        return new OrtSession(ort, await create(model, externalData));
       } catch (error) {
-        throw started ? explain(error, 'create') : await explainStart(error, backend, assets);
+        throw explain(error, 'create');
       }
     },
   };
@@ -111,12 +112,9 @@ function explain(error: unknown, doing: 'create' | 'run'): GenserveError {
   return new GenserveError(reason, `onnxruntime could not ${doing} a graph: ${message}`, { cause: error });
 }
 
-/** Why the first `create` failed: usually the .wasm file, so that it is fetched once more to say what is wrong with it. */
+/** Why a start failed: usually the .wasm file, so that it is fetched once more to say what is wrong with it. */
 async function explainStart(error: unknown, backend: DeviceBackend, assets: OrtAssets): Promise<GenserveError> {
   const message = messageOf(error);
-  if (!/no available backend|failed to (fetch|asynchronously)|WebAssembly|wasm/i.test(message)) {
-    return explain(error, 'create');
-  }
   const url = assets.wasm ?? requestedWasm();
   if (url) {
     try {

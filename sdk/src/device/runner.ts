@@ -58,14 +58,19 @@ export class DeviceRunner implements Runner {
     this.fallbackReason = options.fallbackReason;
   }
 
-  /** Starts onnxruntime and makes the session of one operation. */
+  /** Starts onnxruntime. Needs no file of the bundle, so that both can come side by side. */
+  async start(signal?: AbortSignal): Promise<void> {
+    await this.#turn(signal, () => this.#orOnWasm(() => this.#started(signal), signal));
+  }
+
+  /** Makes the session of one operation, as its first run would. */
   async warmUp(operation: string, signal?: AbortSignal): Promise<void> {
-    await this.#turn(signal, () => this.#attempt(operation, undefined, signal));
+    await this.#turn(signal, () => this.#orOnWasm(() => this.#loaded(operation, signal), signal));
   }
 
   async run(operation: string, feeds: Tensors, { signal }: RunOptions = {}): Promise<Tensors> {
     return this.#turn(signal, async () => {
-      const { outputs, timings } = await this.#attempt(operation, feeds, signal);
+      const { outputs, timings } = await this.#orOnWasm(() => this.#step(operation, feeds, signal), signal);
       this.#measure(operation, feeds, timings.tookMs);
       return outputs ?? {};
     });
@@ -99,13 +104,10 @@ export class DeviceRunner implements Runner {
     });
   }
 
-  async #attempt(operation: string, feeds: Tensors | undefined, signal?: AbortSignal): Promise<ExecutorReply> {
+  /** Does it again on WASM where WebGPU fails and that is allowed. */
+  async #orOnWasm<T>(task: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     try {
-      const reply = await this.#step(operation, feeds, signal);
-      if (this.backend === 'webgpu' && reply.outputs && hasNaN(reply.outputs)) {
-        throw new GenserveError('NON_FINITE', `${operation} gave NaN on WebGPU`);
-      }
-      return reply;
+      return await task();
     } catch (error) {
       const failure = GenserveError.from(error);
       if (this.backend !== 'webgpu' || !this.#options.mayFallBack || this.#closed || signal?.aborted) throw failure;
@@ -113,37 +115,54 @@ export class DeviceRunner implements Runner {
       this.backend = 'wasm';
       this.fallbackReason = failure.message;
       this.#msPerRow.clear();
-      return this.#step(operation, feeds, signal);
+      return task();
     }
   }
 
-  async #step(operation: string, feeds: Tensors | undefined, signal?: AbortSignal): Promise<ExecutorReply> {
-    this.#running ??= await this.#start();
-    const running = this.#running;
-    const { client, loaded } = running;
-    if (!loaded.has(operation)) {
-      const graph = await this.#bundle.graph(operation, { signal });
-      const { backend } = this;
-      const load = { backend, assets: this.#options.assets[backend] ?? {}, graph };
-      try {
-        await this.#settle(running, client.request({ kind: 'load', session: operation, load }), signal);
-      } catch (error) {
-        // A start that failed is final for its realm: the next call gets a new one.
-        this.#end(GenserveError.from(error));
-        throw error;
-      }
-      loaded.add(operation);
+  async #step(operation: string, feeds: Tensors, signal: AbortSignal | undefined): Promise<ExecutorReply> {
+    const running = await this.#loaded(operation, signal);
+    const reply = await this.#ask(running, { kind: 'run', session: operation, feeds }, signal);
+    if (this.backend === 'webgpu' && reply.outputs && hasNaN(reply.outputs)) {
+      throw new GenserveError('NON_FINITE', `${operation} gave NaN on WebGPU`);
     }
-    if (!feeds) return client.request({ kind: 'ping' });
-    return this.#settle(running, client.request({ kind: 'run', session: operation, feeds }), signal);
+    return reply;
+  }
+
+  /** An executor with this operation's session. */
+  async #loaded(operation: string, signal: AbortSignal | undefined): Promise<Running> {
+    const running = await this.#started(signal);
+    if (running.loaded.has(operation)) return running;
+    // A member of an ensemble is called "<operation>#<index>".
+    const [name = operation, member] = operation.split('#');
+    const graph = await this.#bundle.graph(name, { signal, ...(member !== undefined && { member: Number(member) }) });
+    await this.#ask(running, { kind: 'load', session: operation, load: { graph } }, signal);
+    running.loaded.add(operation);
+    return running;
+  }
+
+  async #started(signal: AbortSignal | undefined): Promise<Running> {
+    if (this.#running) return this.#running;
+    const running = await this.#makeExecutor();
+    this.#running = running;
+    const { backend } = this;
+    const load: Load = { start: { backend, assets: this.#options.assets[backend] ?? {} } };
+    try {
+      await this.#ask(running, { kind: 'load', session: '', load }, signal);
+    } catch (error) {
+      // A start that failed is final for its realm: the next call gets a new one.
+      this.#end(GenserveError.from(error));
+      throw error;
+    }
+    return running;
   }
 
   /** The reply; after an abort, the end of the executor where the reply does not come within the grace time. */
-  async #settle(
+  async #ask(
     running: Running,
-    reply: Promise<ExecutorReply>,
+    request: Parameters<ExecutorClient<Load>['request']>[0],
     signal: AbortSignal | undefined,
   ): Promise<ExecutorReply> {
+    const reply = running.client.request(request);
     if (!signal || !running.executor.killable) return reply;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const abort = () => {
@@ -161,7 +180,7 @@ export class DeviceRunner implements Runner {
     }
   }
 
-  async #start(): Promise<Running> {
+  async #makeExecutor(): Promise<Running> {
     const listener = {
       onReply: (reply: ExecutorReply) => running.client.receive(reply),
       onLost: (error: GenserveError) => {
