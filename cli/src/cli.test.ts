@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { NoiseStream, writeNpy } from '@genserve/runtime';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { genserve, type Outcome, start, temporaryFolder } from './testing/genserve.js';
@@ -164,6 +165,73 @@ describe('genserve train', () => {
     const outcome = await genserve(folder, 'train', ...words);
     expect(outcome.stderr).not.toContain('INVALID');
     expect(figures(outcome).context).toMatchObject({ dataset: 'half', bundle: 'models/own/1' });
+  });
+});
+
+describe('a family of the user', () => {
+  const code = `
+    import { tf, type Family, type Model, type Scope } from '@genserve/trainer';
+    import { z } from 'zod';
+    /** Independent pixels: each a Bernoulli variable of its own. */
+    export const family: Family<{ scale: number }> = {
+      name: 'pixels', paper: 'none', url: '', configuration: z.strictObject({ scale: z.number().default(1) }),
+      presets: { plain: {} }, defaultPreset: 'plain',
+      training: { batch: 16, optimiser: { name: 'adam', learningRate: 0.1 }, parameterAverage: 0 },
+      build(configuration: { scale: number }, domain, scope: Scope): Model {
+        const { height, width } = domain.image!;
+        const shape = [height, width, 1];
+        const logits = scope.parameter('logits', shape, () => new Float32Array(height * width));
+        const logProb = (x: any) => tf.sum(tf.sub(tf.mul(x, logits.value), tf.softplus(logits.value)), [1, 2, 3]);
+        const x = { name: 'x', role: 'data', shape };
+        const noises = [{ name: 'pixels', distribution: 'uniform', shape }] as const;
+        return {
+          stages: [{ name: 'all', steps: [{ name: 'fit', parameters: [logits], noises: [],
+            loss: ({ data }) => ({ loss: tf.neg(tf.mean(logProb(data))) }) }] }],
+          operations: [
+            { name: 'log_prob', inputs: [x], outputs: [{ name: 'log_prob', role: 'log_prob' }], run: i => ({ log_prob: logProb(i.x) }) },
+            { name: 'sample', inputs: [{ name: 'pixels', role: 'noise', shape }], outputs: [x],
+              run: i => ({ x: tf.cast(tf.less(i.pixels!, tf.sigmoid(logits.value)), 'float32') }) },
+          ],
+          noises, likelihood: { kind: 'exact', dimensions: height * width, measure: 'counting measure' }, conditions: [],
+        };
+      },
+    };`;
+
+  it('is trained, resumed, exported and sampled like one of ours', async () => {
+    symlinkSync(fileURLToPath(new URL('../../node_modules', import.meta.url)), join(folder, 'node_modules'));
+    writeFileSync(join(folder, 'pixels.ts'), code);
+    const words = ['--family', './pixels.ts', '--data', 'images.npy', '--set', 'data.binarisation=threshold'];
+    const run = [...words, '--steps', '5', '--name', 'pixels', '--threads', '1', '--no-export'];
+    const first = await genserve(folder, 'train', ...run);
+    expect(first.stderr).toContain('64 parameters');
+    const resumed = await genserve(
+      folder,
+      'resume',
+      'runs/pixels',
+      '--test-rows',
+      '5',
+      '--calibration-rows',
+      '10',
+      '--json',
+    );
+    expect(figures(resumed).context).toMatchObject({ bundle: 'models/pixels/1', family: 'pixels' });
+    expect((await genserve(folder, 'sample', 'pixels', '--count', '4', '--out', 'pixels.npz')).code).toBe(0);
+  });
+
+  it('hears what its module lacks', async () => {
+    writeFileSync(join(folder, 'half.mjs'), 'export const family = { name: "half" };');
+    const { code: exit, stderr } = await genserve(
+      folder,
+      'train',
+      '--family',
+      './half.mjs',
+      '--data',
+      'images.npy',
+      '--steps',
+      '1',
+    );
+    expect(stderr).toContain('its member configuration is undefined');
+    expect(exit).toBe(2);
   });
 });
 

@@ -18,6 +18,7 @@ export * from './export/export-bundle.js';
 export * from './export/open.js';
 export type { Published } from './export/publish.js';
 export * from './export/verify.js';
+export { loadFamily } from './families/load.js';
 export { families, familyNamed } from './families/registry.js';
 export type * from './family.js';
 export { importModule } from './import-module.js';

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type ErrorJson, GenserveError, type Manifest, parseManifest } from '@genserve/runtime';
 import type { Engine } from '../engine/engine.js';
 import { exportBundle } from '../export/export-bundle.js';
+import { isFamilyModule } from '../families/load.js';
 import type { Callbacks } from '../train/callbacks.js';
 import { readRunRecord } from '../train/run-folder.js';
 import { resume, type TrainResult, train } from '../train/train.js';
@@ -113,7 +114,8 @@ async function trainOne(
     return train({ ...trainOptionsOf(recipe), runs, command, engine, signal, callbacks });
   }
   const wanted = recipe.steps !== undefined ? { steps: recipe.steps } : { minutes: recipe.minutes };
-  if (begun.family !== recipe.family || JSON.stringify(begun.budget) !== JSON.stringify(wanted)) {
+  const sameFamily = isFamilyModule(recipe.family) || begun.family === recipe.family;
+  if (!sameFamily || JSON.stringify(begun.budget) !== JSON.stringify(wanted)) {
     throw new GenserveError('INVALID_ARGUMENT', `plan: ${folder} holds another run; give this one a name of its own`, {
       field: 'plan',
     });

@@ -1,5 +1,6 @@
 // Opens data by name or by path, and lists what there is.
 import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { GenserveError, invalid } from '@genserve/runtime';
 import { nearest } from '../nearest.js';
 import { parseSettings } from '../parse-settings.js';
@@ -43,6 +44,11 @@ export async function openDataset(spec: string, options: DataOptionsInput = {}):
   throw new GenserveError('UNSUPPORTED_MEDIA_TYPE', `data: nothing in ${spec} is known; taken are: ${known}`, {
     field: 'data',
   });
+}
+
+/** A name as it is, a path as an absolute one: for records that are read in another folder. */
+export function absoluteSpec(spec: string): string {
+  return named.some(({ name }) => name === spec) ? spec : resolve(spec);
 }
 
 export interface DatasetListing {

@@ -15,6 +15,7 @@ import {
 } from '@genserve/runtime';
 import type { Dataset } from '../data/dataset.js';
 import { evaluateLikelihood } from '../evaluate/likelihood.js';
+import { familyOf } from '../families/load.js';
 import type { Family, Model, PortSpec } from '../family.js';
 import { averagedState } from '../optim/average.js';
 import { writeReport } from '../report/write-report.js';
@@ -63,7 +64,7 @@ export async function exportBundle(runFolder: string, options: ExportOptions = {
     throw new GenserveError('INVALID_ARGUMENT', `run: ${runFolder} has no whole checkpoint yet`, { field: 'run' });
   const dataset = await reopenDataset(record, options.dataset);
   options.onProgress?.('trace');
-  const { family, model, variables } = buildModel(record, options.family);
+  const { family, model, variables } = buildModel(record, options.family ?? (await familyOf(record)));
   const programs = model.operations.map(operation => operationProgram(operation, variables));
   const graphs = exportOperations(programs, averagedState(checkpoint.state));
   const files = graphFiles(graphs);

@@ -13,6 +13,8 @@ export interface RunRecord {
   /** RFC 3339. */
   readonly created: string;
   readonly family: string;
+  /** The user's own module that it came from. */
+  readonly familyModule?: string | undefined;
   readonly preset: string;
   /** The family's configuration, complete. */
   readonly configuration: unknown;

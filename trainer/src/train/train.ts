@@ -2,10 +2,10 @@
 import { join } from 'node:path';
 import { checkSeed, GenserveError } from '@genserve/runtime';
 import type { Dataset } from '../data/dataset.js';
-import { openDataset } from '../data/open.js';
+import { absoluteSpec, openDataset } from '../data/open.js';
 import type { DataOptionsInput } from '../data/options.js';
 import type { Engine } from '../engine/engine.js';
-import { familyNamed } from '../families/registry.js';
+import { familyOf, loadFamily, moduleOf } from '../families/load.js';
 import type { Family } from '../family.js';
 import { mergeObjects } from '../merge.js';
 import { parseSettings } from '../parse-settings.js';
@@ -31,7 +31,7 @@ interface RunOptions {
 }
 
 export interface TrainOptions extends RunOptions {
-  /** A family of `families`, or one of the caller's own. */
+  /** A family of `families`, the path of a module that exports `family`, or one of the caller's own. */
   readonly family: string | Family;
   /** What `openDataset` takes, or a data set of the caller's own. */
   readonly data: string | Dataset;
@@ -70,7 +70,7 @@ export interface TrainResult {
 
 /** Trains a new run to the end of its budget. Throws CONFIGURATION_INVALID or INVALID_ARGUMENT before anything is written. */
 export async function train(options: TrainOptions): Promise<TrainResult> {
-  const family = typeof options.family === 'string' ? familyNamed(options.family) : options.family;
+  const family = typeof options.family === 'string' ? await loadFamily(options.family) : options.family;
   const budget = budgetOf(options);
   const seed = checkSeed(options.seed ?? 0);
   const preset = options.preset ?? family.defaultPreset;
@@ -93,11 +93,12 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     id,
     created,
     family: family.name,
+    ...moduleOf(options.family),
     preset,
     configuration,
     training,
     data: {
-      ...(typeof options.data === 'string' && { spec: options.data, options: options.dataOptions ?? {} }),
+      ...(typeof options.data === 'string' && { spec: absoluteSpec(options.data), options: options.dataOptions ?? {} }),
       name: dataset.name,
       sha256: dataset.sha256,
       summary: dataset.summary,
@@ -118,7 +119,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
 export async function resume(folder: string, options: ResumeOptions = {}): Promise<TrainResult> {
   const record = await readRunRecord(folder);
   const dataset = await reopenDataset(record, options.dataset);
-  return fit(folder, record, dataset, options.family ?? familyNamed(record.family), options);
+  return fit(folder, record, dataset, options.family ?? (await familyOf(record)), options);
 }
 
 /** The data of a run, opened again. Throws INVALID_ARGUMENT where they have changed since. */
