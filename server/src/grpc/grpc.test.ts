@@ -22,11 +22,25 @@ async function whileStopped<Result>(work: () => Promise<Result>): Promise<Result
     return await work();
   } finally {
     process.kill(pid, 'SIGCONT');
+    await eventually(async () => (await attempt(0)).reason).toBe('done');
   }
 }
 
-/** Time in which a call surely reaches the server, on a busy machine too. */
-const arrival = () => new Promise(resolve => setTimeout(resolve, 300));
+/** On a busy machine calls and their ends arrive when they arrive. */
+const eventually = <Result>(work: () => Promise<Result>) => expect.poll(work, { timeout: 20_000, interval: 100 });
+
+/** What became of a call after a while. */
+async function attempt(seed: number) {
+  const call = serving.client.sample(request({ seed }));
+  const outcome = collect(call).then(
+    () => ({ reason: 'done' as const, retryAfterMs: undefined }),
+    error => readFailure(error as ServiceError),
+  );
+  const waiting = new Promise<{ reason: 'waiting'; retryAfterMs: undefined }>(resolve => {
+    setTimeout(() => resolve({ reason: 'waiting', retryAfterMs: undefined }), 300);
+  });
+  return { call, ...(await Promise.race([outcome, waiting])) };
+}
 
 const failureOf = (stream: AsyncIterable<unknown>) =>
   collect(stream).then(
@@ -55,30 +69,24 @@ test('a deadline that passes is DEADLINE_EXCEEDED', async () => {
   expect(failure.code).toBe(4);
 });
 
-test('a cancelled call leaves the queue: the next one finds room', async () => {
+test('a full queue refuses with a time to come back; a cancelled call leaves it: the next one finds room', async () => {
   await whileStopped(async () => {
-    const running = serving.client.sample(request({ seed: 1 }));
-    running.on('error', () => undefined);
-    await arrival();
-    const waiting = serving.client.sample(request({ seed: 2 }));
-    waiting.on('error', () => undefined);
-    await arrival();
-    const refused = await failureOf(serving.client.sample(request({ seed: 3 })));
-    expect(refused).toMatchObject({ code: 8, reason: 'OVERLOADED' });
+    const running = await attempt(1);
+    const waiting = await attempt(2);
+    expect([running.reason, waiting.reason]).toEqual(['waiting', 'waiting']);
+    const refused = await attempt(3);
+    expect(refused.reason).toBe('OVERLOADED');
     expect(refused.retryAfterMs).toBeGreaterThanOrEqual(100);
     const overHttp = await serving.post('/v1/models/tiny:sample', {});
     expect(overHttp.status).toBe(429);
     expect(Number(overHttp.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
-    waiting.cancel();
-    await arrival();
-    const admitted = serving.client.sample(request({ seed: 4 }));
-    const outcome = await Promise.race([
-      failureOf(admitted).catch(() => 'done'),
-      new Promise(resolve => setTimeout(() => resolve('waiting'), 100)),
-    ]);
-    expect(outcome).toBe('waiting');
-    running.cancel();
-    admitted.cancel();
+    waiting.call.cancel();
+    let next = refused;
+    await eventually(async () => {
+      next = await attempt(4);
+      return next.reason;
+    }).toBe('waiting');
+    for (const { call } of [running, next]) call.cancel();
   });
 });
 
