@@ -3,13 +3,14 @@ import { GenserveError } from '@genserve/runtime';
 import type { Family } from '../family.js';
 import { gatedPixelCnn } from './gated-pixelcnn.js';
 import { made } from './made.js';
+import { pixelCnn } from './pixelcnn.js';
 import { vae } from './vae.js';
 
 // A family is only ever used with its own configuration; outside its file that type is opaque.
 const erase = <Configuration>(family: Family<Configuration>): Family => family as unknown as Family;
 
 export const families: Readonly<Record<string, Family>> = Object.fromEntries(
-  [erase(vae), erase(gatedPixelCnn), erase(made)].map(family => [family.name, family]),
+  [erase(vae), erase(gatedPixelCnn), erase(made), erase(pixelCnn)].map(family => [family.name, family]),
 );
 
 /** Throws CONFIGURATION_INVALID with the names that there are. */

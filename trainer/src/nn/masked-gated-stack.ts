@@ -14,7 +14,7 @@ import {
   shiftRight,
   verticalConvolution,
 } from './masked-convolution.js';
-import type { RasterNetwork } from './raster.js';
+import { PIXEL, type RasterNetwork } from './raster.js';
 import type { Scope } from './variable.js';
 
 export interface GatedStackOptions {
@@ -72,8 +72,9 @@ export function gatedStack(scope: Scope, options: GatedStackOptions): GatedStack
         // A window is a row or column short: the last one arrives when it is used.
         rowState: byLayer(layers, ({ rows, inputs }) => [rows - 1, width, inputs]),
         columnState: byLayer(layers, ({ columns, inputs }) => [(columns - 1) * inputs]),
+        features: {},
         row(state, above) {
-          let vertical = above;
+          let vertical = above[PIXEL]!; // always there
           const next: Record<string, Tensor> = {};
           const drives: Record<string, Tensor> = {};
           for (const [index, layer] of layers.entries()) {
@@ -93,7 +94,8 @@ export function gatedStack(scope: Scope, options: GatedStackOptions): GatedStack
             next[`layer${index}`] = tf.slice(window, [0, layer.inputs], [-1, -1]);
             horizontal = layer.pixel(window, horizontal, drives[`layer${index}`]!);
           }
-          return { state: next, logits: last.pixel(gate(head2.pixel(gate(head1.pixel(horizontal))))) };
+          const logits = last.pixel(gate(head2.pixel(gate(head1.pixel(horizontal)))));
+          return { state: next, logits, features: {} };
         },
       };
     },

@@ -13,18 +13,27 @@ export interface RasterNetwork {
   readonly rowState: Readonly<Record<string, readonly number[]>>;
   /** Shapes, without the batch, of what a pixel leaves for its right neighbour; all zero left of the first column. */
   readonly columnState: Readonly<Record<string, readonly number[]>>;
+  /** Lengths of what `pixel` computes for the row below, besides the pixel itself. */
+  readonly features: Readonly<Record<string, number>>;
   /**
-   * What row i takes from the rows above it, before its first pixel is drawn. `above` is row i - 1, [batch, 1, width,
-   * channels], zero for the first. `drives` are [batch, width, n] and reach `pixel` column by column.
+   * What row i takes from the rows above it, before its first pixel is drawn. `above` is row i - 1, [batch, 1, width, n]:
+   * its pixels, under the name PIXEL, and its features; zero for the first. `drives` are [batch, width, n] and reach
+   * `pixel` column by column.
    */
-  row(state: NamedTensors, above: Tensor): { readonly state: NamedTensors; readonly drives: NamedTensors };
+  row(state: NamedTensors, above: NamedTensors): { readonly state: NamedTensors; readonly drives: NamedTensors };
   /** Logits [batch, outputs] of a pixel whose left neighbour is `left`, [batch, channels], zero for the first. */
-  pixel(
-    state: NamedTensors,
-    left: Tensor,
-    drives: NamedTensors,
-  ): { readonly state: NamedTensors; readonly logits: Tensor };
+  pixel(state: NamedTensors, left: Tensor, drives: NamedTensors): PixelResult;
 }
+
+export interface PixelResult {
+  readonly state: NamedTensors;
+  readonly logits: Tensor;
+  /** [batch, n] by name. */
+  readonly features: NamedTensors;
+}
+
+/** Name of the pixels among what a row shows to the one below. */
+export const PIXEL = 'pixel';
 
 export interface RasterOptions {
   /** What the row before the first one left; all zero at the top. */
@@ -52,11 +61,13 @@ export interface DrawnRow {
 export interface RasterState {
   /** [batch, height, width, channels], drawn down to the present row. */
   readonly image: Tensor;
-  /** The last row drawn, [batch, 1, width, channels]. */
-  readonly above: Tensor;
+  /** The last row drawn: pixels and features, [batch, 1, width, n]. */
+  readonly above: NamedTensors;
   readonly rowState: NamedTensors;
 }
 
+const IMAGE = 'image';
+const ABOVE = 'above/';
 const MEMORY = 'memory/';
 const DRIVE = 'drive/';
 const INPUT = 'input/';
@@ -71,9 +82,9 @@ export function drawRaster(network: RasterNetwork, options: RasterOptions): Rast
   );
   const { carry } = scan({
     trips: { count: options.rowCount, most: height },
-    carry: pack(options.state),
+    carry: packState(options.state),
     body({ index, carry }) {
-      const before = unpack(carry);
+      const before = unpackState(carry);
       const row = tf.add(options.firstRow, index);
       const { state: rowState, drives } = network.row(before.rowState, before.above);
       const inputs = mapTensors(options.inputs, x => tf.gather(x, row, 1));
@@ -84,28 +95,45 @@ export function drawRaster(network: RasterNetwork, options: RasterOptions): Rast
         body({ carry: { left, ...memory }, slices }) {
           const step = network.pixel(unprefixed(MEMORY, memory), left!, unprefixed(DRIVE, slices));
           const pixel = options.draw(step.logits, unprefixed(INPUT, slices));
-          const stacked: NamedTensors = revise ? { pixel, logits: step.logits } : { pixel };
-          return { carry: { left: pixel, ...prefixed(MEMORY, step.state) }, stacked };
+          const shown = prefixed(ABOVE, { ...step.features, [PIXEL]: pixel });
+          return {
+            carry: { left: pixel, ...prefixed(MEMORY, step.state) },
+            stacked: revise ? { ...shown, logits: step.logits } : shown,
+          };
         },
       });
-      // Stacked above, under these names; [width, batch, n] each.
-      const above = tf.expandDims(tf.transpose(pixels.stacked.pixel!, [1, 0, 2]), 1);
+      const { logits, ...shown } = mapTensors(pixels.stacked, x => tf.transpose(x, [1, 0, 2]));
+      const above = mapTensors(unprefixed(ABOVE, shown), x => tf.expandDims(x, 1));
       const here = tf.cast(tf.reshape(tf.oneHot(row, height), [1, height, 1, 1]), 'bool');
-      const state = { image: tf.where(here, above, before.image), above, rowState };
-      const logits = revise && tf.transpose(pixels.stacked.logits!, [1, 0, 2]);
-      return { carry: pack(revise && logits ? revise({ row, logits, state }) : state) };
+      // The pixels are among what was stacked.
+      const state = { image: tf.where(here, above[PIXEL]!, before.image), above, rowState };
+      return { carry: packState(revise && logits ? revise({ row, logits, state }) : state) };
     },
   });
-  return unpack(carry);
+  return unpackState(carry);
 }
 
-function pack({ image, above, rowState }: RasterState): NamedTensors {
-  return { image, above, ...prefixed(MEMORY, rowState) };
+/** Shapes, without the batch, of a state by the names that `packState` gives. */
+export function stateShapes(
+  network: RasterNetwork,
+  [height, width, channels]: readonly [number, number, number],
+): Record<string, readonly number[]> {
+  const above = { ...network.features, [PIXEL]: channels };
+  return {
+    [IMAGE]: [height, width, channels],
+    ...Object.fromEntries(Object.entries(above).map(([name, length]) => [`${ABOVE}${name}`, [1, width, length]])),
+    ...Object.fromEntries(Object.entries(network.rowState).map(([name, shape]) => [`${MEMORY}${name}`, shape])),
+  };
 }
 
-function unpack(tensors: NamedTensors): RasterState {
-  const { image, above } = tensors;
-  return { image: image!, above: above!, rowState: unprefixed(MEMORY, tensors) }; // as `pack` named them
+/** A state as one list of tensors by name. */
+export function packState({ image, above, rowState }: RasterState): NamedTensors {
+  return { [IMAGE]: image, ...prefixed(ABOVE, above), ...prefixed(MEMORY, rowState) };
+}
+
+export function unpackState(tensors: NamedTensors): RasterState {
+  // As `packState` named them.
+  return { image: tensors[IMAGE]!, above: unprefixed(ABOVE, tensors), rowState: unprefixed(MEMORY, tensors) };
 }
 
 function mapTensors(tensors: NamedTensors, map: (x: Tensor) => Tensor): NamedTensors {
