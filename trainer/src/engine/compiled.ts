@@ -7,6 +7,7 @@ import { optimise } from '../graph/optimise.js';
 import { writeModel } from '../graph/write.js';
 import { NEXT_PREFIX, STATE_PREFIX, trace } from '../trace/trace.js';
 import { checkFeeds } from './bind.js';
+import { blockSize } from './block-size.js';
 import type { Engine, Executable } from './engine.js';
 import type { Program, State } from './program.js';
 import { fromOrt, toOrt } from './session.js';
@@ -27,7 +28,7 @@ export function compiledEngine(options: CompiledOptions = {}): Engine {
       const graph = trace(program, batch);
       // a frozen random number shows only in a second recording
       compareRecordings({ graph, batch }, { graph: trace(program, batch), batch });
-      const session = await ort.InferenceSession.create(writeModel(optimise(graph)), {
+      const session = await ort.InferenceSession.create(writeModel(optimise(graph, { block: await blockSize() })), {
         executionProviders: ['cpu'],
         intraOpNumThreads: threads,
         interOpNumThreads: 1,

@@ -10,8 +10,6 @@ type Inputs = readonly (Value | undefined)[];
 
 let lastId = 0;
 
-const DOMAINS: Readonly<Record<string, Node['domain']>> = { FusedMatMul: 'com.microsoft' };
-
 export class GraphBuilder {
   readonly inputs: Value[] = [];
   readonly nodes: Node[] = [];
@@ -73,7 +71,6 @@ export class GraphBuilder {
     const outputs: Value[] = [];
     const node: Node = {
       operator,
-      domain: DOMAINS[operator] ?? '',
       inputs,
       attributes,
       outputs,

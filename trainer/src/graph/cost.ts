@@ -1,5 +1,5 @@
 // What a graph costs: parameters, multiply-accumulates, and the operators that a runtime must have.
-import { integer } from './infer.js';
+import { integer, onnxOperator } from './infer.js';
 import { isGraph } from './rewrite.js';
 import type { Graph, Node } from './types.js';
 import { size } from './types.js';
@@ -25,7 +25,10 @@ export function countMacs(graph: Graph): number {
 /** Sorted names, with the domain in front where it is not ONNX's own. */
 export function listOperators(graph: Graph): string[] {
   const names = new Set<string>();
-  visit(graph, ({ domain, operator }) => names.add(domain === '' ? operator : `${domain}.${operator}`));
+  visit(graph, ({ operator }) => {
+    const { domain, name } = onnxOperator(operator);
+    names.add(domain === '' ? name : `${domain}.${name}`);
+  });
   return [...names].sort();
 }
 
@@ -43,6 +46,7 @@ function macs({ operator, inputs, outputs, attributes }: Node): number {
   const result = outputs[0]?.shape ?? [];
   switch (operator) {
     case 'Conv':
+    case 'BlockedConv':
       return size(result) * size(b.slice(1));
     case 'ConvTranspose':
       return size(a) * size(b.slice(1));

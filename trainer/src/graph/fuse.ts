@@ -1,15 +1,30 @@
-// Fusion: what is added to products and convolutions moves into them, and what a backward pass reads of a
-// pre-activation is read from the activation instead, so that onnxruntime can fuse the activation too.
+// Fusion: what is added to products and convolutions moves into them, and so do activations where they can.
 import type { GraphBuilder } from './builder.js';
 import { uniformNumber } from './builder.js';
 import { countUses, type Rule } from './rewrite.js';
-import type { Graph, Value } from './types.js';
+import type { Graph, Node, Value } from './types.js';
 import { sameShape, size } from './types.js';
+
+/**
+ * The rule of the pass before: what a backward pass reads of a pre-activation it reads from the activation instead, which
+ * leaves the activation as the only reader.
+ */
+export function readActivations(graph: Graph): Rule {
+  const activated = activations(graph);
+  return (builder, node, inputs) => {
+    if (node.operator === 'Greater' && uniformNumber(node.inputs[1]) === 0) {
+      // relu(x) > 0 wherever x > 0
+      const relu = node.inputs[0] && activated.get(node.inputs[0]);
+      const known = relu && builder.find('Relu', [inputs[0]]);
+      if (known) return [builder.emit('Greater', [known, inputs[1]])];
+    }
+    return undefined;
+  };
+}
 
 /** The rule of this pass, for one graph. */
 export function fuse(graph: Graph): Rule {
   const uses = countUses(graph);
-  const activated = activations(graph);
   return (builder, node, inputs) => {
     if (node.operator === 'Add') {
       const [left, right] = node.inputs;
@@ -20,16 +35,36 @@ export function fuse(graph: Graph): Rule {
         if (fused) return [fused];
       }
     }
+    if (node.operator === 'Relu' && uses.get(node.inputs[0]!) === 1) {
+      const fused = activateBlocked(builder, inputs[0]);
+      if (fused) return [fused];
+    }
     const activation = wholeActivation(builder, node.operator, inputs);
     if (activation) return [activation];
-    if (node.operator === 'Greater' && uniformNumber(node.inputs[1]) === 0) {
-      // relu(x) > 0 wherever x > 0
-      const relu = node.inputs[0] && activated.get(node.inputs[0]);
-      const known = relu && builder.find('Relu', [inputs[0]]);
-      if (known) return [builder.emit('Greater', [known, inputs[1]])];
-    }
     return undefined;
   };
+}
+
+/** The convolution in blocked layout that `image`, just put in order, comes from: what follows it can be its own last step. */
+function blockedConvolution(builder: GraphBuilder, image: Value | undefined): Node | undefined {
+  if (image?.node?.operator !== 'ReorderOutput' || !builder.computes(image)) return undefined;
+  const node = image.node.inputs[0]?.node;
+  return node?.operator === 'BlockedConv' && node.attributes.activation === undefined ? node : undefined;
+}
+
+function addBlockedBias(builder: GraphBuilder, image: Value, bias: Value): Value | undefined {
+  const node = blockedConvolution(builder, image);
+  const channels = image.shape.at(-1)!;
+  if (node?.inputs.length !== 2 || size(bias.shape) !== channels || bias.shape.at(-1) !== channels) return undefined;
+  const inputs = [...node.inputs, builder.reshape(bias, [channels])];
+  return builder.emit('ReorderOutput', [builder.emit('BlockedConv', inputs, node.attributes)], image.node!.attributes);
+}
+
+function activateBlocked(builder: GraphBuilder, image: Value | undefined): Value | undefined {
+  const node = blockedConvolution(builder, image);
+  if (!node) return undefined;
+  const active = builder.emit('BlockedConv', node.inputs, { ...node.attributes, activation: 'Relu' });
+  return builder.emit('ReorderOutput', [active], image!.node!.attributes);
 }
 
 /** Activations that `nn/` spells out, because tfjs's own have no second derivative, as ONNX has them: one pass over memory. */
@@ -73,6 +108,9 @@ const WITH_BIAS = new Set(['Conv', 'ConvTranspose', 'Gemm']);
 
 function addBias(builder: GraphBuilder, product: Value | undefined, bias: Value | undefined): Value | undefined {
   const node = product?.node;
+  if (node?.operator === 'ReorderOutput' && bias && node.attributes.channels_last === 1) {
+    return addBlockedBias(builder, product!, bias);
+  }
   if (!node || !bias || !WITH_BIAS.has(node.operator) || node.inputs.length !== 2) return undefined;
   if (!builder.computes(product)) return undefined;
   // a product of matrices adds to any matrix of its own shape

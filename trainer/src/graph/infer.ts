@@ -1,6 +1,6 @@
 // Types and shapes of an operator's outputs. Attributes hold the integer operands (see types.ts).
 import { GenserveError } from '@genserve/runtime';
-import type { Attributes, ElementType, Graph, Value } from './types.js';
+import type { Attributes, Domain, ElementType, Graph, Value } from './types.js';
 import { size } from './types.js';
 
 export interface OutputType {
@@ -13,6 +13,18 @@ type Rule = (inputs: Inputs, attributes: Attributes) => OutputType | readonly Ou
 
 /** Codes of TensorProto.DataType. */
 export const TYPE_CODES = { float32: 1, int32: 6, int64: 7, bool: 9 } as const satisfies Record<ElementType, number>;
+
+/** Operators that are not ONNX's own, or have another name there. */
+const FOREIGN: Readonly<Record<string, { readonly domain: Domain; readonly name: string }>> = {
+  FusedMatMul: { domain: 'com.microsoft', name: 'FusedMatMul' },
+  BlockedConv: { domain: 'com.microsoft.nchwc', name: 'Conv' },
+  ReorderInput: { domain: 'com.microsoft.nchwc', name: 'ReorderInput' },
+  ReorderOutput: { domain: 'com.microsoft.nchwc', name: 'ReorderOutput' },
+};
+
+/** What an operator of this representation is called in a model file. */
+export const onnxOperator = (operator: string): { readonly domain: Domain; readonly name: string } =>
+  FOREIGN[operator] ?? { domain: '', name: operator };
 
 /** Output types of one node. Throws INTERNAL for operators and shapes that do not fit: a mapping is wrong then. */
 export function infer(operator: string, inputs: Inputs, attributes: Attributes): readonly OutputType[] {
@@ -244,6 +256,18 @@ const RULES: Readonly<Record<string, Rule>> = {
     ];
   },
   Conv: convolution,
+  // in onnxruntime's blocked layout, whose shapes are written as if it were [batch, channels, height, width]
+  BlockedConv: convolution,
+  ReorderInput: inputs => {
+    const { type, shape } = at(inputs, 0);
+    return { type, shape: [shape[0]!, shape[3]!, shape[1]!, shape[2]!] };
+  },
+  ReorderOutput: (inputs, attributes) => {
+    const { type, shape } = at(inputs, 0);
+    const [batch, channels, height, width] = shape;
+    const last = integer(attributes, 'channels_last') === 1;
+    return { type, shape: last ? [batch!, height!, width!, channels!] : shape };
+  },
   ConvTranspose: transposedConvolution,
   // x and dy in ONNX's layout -> [height, width, in, out]
   FilterGradient: (inputs, attributes) => ({

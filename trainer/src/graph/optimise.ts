@@ -1,12 +1,23 @@
 // The order of the graph passes.
-import { fuse } from './fuse.js';
+import { blockConvolutions } from './blocked.js';
+import { fuse, readActivations } from './fuse.js';
 import { sinkTransposes } from './layout.js';
 import { lowerGradients } from './lower.js';
 import { rewrite } from './rewrite.js';
 import type { Graph } from './types.js';
 
+export interface OptimiseOptions {
+  /**
+   * For graphs that run on this very processor: channels in a group of onnxruntime's blocked layout (see
+   * engine/block-size.ts). Absent for graphs that others run.
+   */
+  readonly block?: number | undefined;
+}
+
 /** A graph that computes the same, faster. */
-export function optimise(graph: Graph): Graph {
-  const settled = rewrite(rewrite(graph, sinkTransposes), lowerGradients);
+export function optimise(graph: Graph, { block }: OptimiseOptions = {}): Graph {
+  const laidOut = block === undefined ? rewrite(graph, sinkTransposes) : rewrite(graph, blockConvolutions(block));
+  const lowered = rewrite(laidOut, lowerGradients);
+  const settled = rewrite(lowered, readActivations(lowered));
   return rewrite(settled, fuse(settled));
 }

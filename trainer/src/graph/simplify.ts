@@ -105,6 +105,15 @@ const REWRITES: Readonly<Record<string, Rewrite>> = {
         perm.map(axis => first[axis]!),
       );
     }
+    // images leave the blocked layout in either order of axes
+    const blocked = producer(value!, 'ReorderOutput');
+    const last = blocked?.attributes.channels_last;
+    if (blocked && perm.join() === (last === 1 ? '0,3,1,2' : '0,2,3,1')) {
+      return builder.emit('ReorderOutput', blocked.inputs, {
+        ...blocked.attributes,
+        channels_last: last === 1 ? 0 : 1,
+      });
+    }
     // moving axes of extent 1 moves no data
     const moved = perm.filter(axis => value!.shape[axis] !== 1);
     if (moved.every((axis, index) => index === 0 || axis > moved[index - 1]!)) {
@@ -120,6 +129,10 @@ const REWRITES: Readonly<Record<string, Rewrite>> = {
       value!.type,
       perm.map(axis => value!.shape[axis]!),
     );
+  },
+  ReorderInput: (_, [value]) => {
+    const left = producer(value!, 'ReorderOutput');
+    return left?.attributes.channels_last === 1 ? left.inputs[0] : undefined;
   },
   Concat: (_, inputs) => (inputs.length === 1 ? inputs[0] : undefined),
   Slice: (_, [value], attributes) => {

@@ -24,10 +24,11 @@ export interface Value {
   readonly node?: Node | undefined;
 }
 
+/** Where operators that are not ONNX's own come from. */
+export type Domain = '' | 'com.microsoft' | 'com.microsoft.nchwc';
+
 export interface Node {
   readonly operator: string;
-  /** '' for ONNX's own. */
-  readonly domain: '' | 'com.microsoft';
   /** undefined: an optional input left out. */
   readonly inputs: readonly (Value | undefined)[];
   readonly attributes: Attributes;

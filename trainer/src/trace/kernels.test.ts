@@ -437,6 +437,40 @@ for (const [size, filter, stride, pad] of [
     body: (x, f) => tf.depthwiseConv2d(t4(x!), t4(f!), stride, pad),
   });
 }
+// multiples of 16 channels are computed in blocks, with tolerance for another order of summation
+for (const [inputs, outputs] of [
+  [16, 32],
+  [32, 16],
+  [1, 16],
+  [3, 16],
+] as const) {
+  for (const [size, filter, stride] of [
+    [6, 3, 1],
+    [7, 3, 2],
+    [8, 5, 2],
+    [5, 4, 1],
+    [9, 5, 3],
+  ] as const) {
+    const down = Math.ceil(size / stride);
+    convolutions.push(
+      {
+        name: `conv2d in blocks ${inputs} to ${outputs}, ${size}x${size}, ${filter}x${filter}, stride ${stride}`,
+        inputs: [floats([4, size, size, inputs]), floats([filter, filter, inputs, outputs], 2), floats([outputs], 3)],
+        body: (x, f, b) => tf.relu(tf.add(tf.conv2d(t4(x!), t4(f!), stride, 'same'), b!)),
+        tolerance: 1e-4,
+      },
+      {
+        name: `conv2dTranspose in blocks ${inputs} to ${outputs}, to ${size}x${size}, ${filter}x${filter}, stride ${stride}`,
+        inputs: [floats([2, down, down, inputs]), floats([filter, filter, outputs, inputs], 2), floats([outputs], 3)],
+        body: (x, f, b) => {
+          const y = tf.conv2dTranspose(t4(x!), t4(f!), [2, size, size, outputs], stride, 'same');
+          return tf.square(tf.add(y, b!));
+        },
+        tolerance: 1e-4,
+      },
+    );
+  }
+}
 convolutions.push(
   {
     name: 'conv2d dilated',

@@ -1,0 +1,157 @@
+// Convolutions in onnxruntime's blocked layout (NCHWc: channels in groups of 8 or 16, each group contiguous), for which
+// its kernels run 1.4 times faster and need no im2col. onnxruntime chooses them by itself only where the weights are
+// constants, which they are not while training: so the filter is put in order here, by nodes of the graph. Between the
+// convolutions images stay channels last, as tfjs has them. For the processor at hand only: never for exported graphs.
+import type { GraphBuilder } from './builder.js';
+import { integer, ints } from './infer.js';
+import type { Rule } from './rewrite.js';
+import type { Attributes, Node, Value } from './types.js';
+
+const TO_LAST = [0, 2, 3, 1];
+const TO_FIRST = [0, 3, 1, 2];
+
+/** The rule of this pass. `block`: channels in a group, as the processor has it. */
+export function blockConvolutions(block: number): Rule {
+  return (builder, node, inputs) => {
+    const [x, weights] = inputs;
+    if (!x || !weights || inputs.length !== 2 || x.shape.length !== 4) return undefined;
+    if (node.operator === 'Conv') {
+      const result = convolve(builder, x, weights, node.attributes, block);
+      return result && [builder.transpose(result, TO_FIRST)];
+    }
+    if (node.operator === 'ConvTranspose') {
+      const result = convolveTransposed(builder, node, x, weights, block);
+      return result && [builder.transpose(result, TO_FIRST)];
+    }
+    return undefined;
+  };
+}
+
+/** `x` [batch, in, height, width], `weights` [out, in, height, width] -> [batch, height, width, out]. */
+function convolve(
+  builder: GraphBuilder,
+  x: Value,
+  weights: Value,
+  attributes: Attributes,
+  block: number,
+): Value | undefined {
+  const [outputs, inputs, height, width] = weights.shape as [number, number, number, number];
+  if (integer(attributes, 'group', 1) !== 1 || outputs % block !== 0) return undefined;
+  const groups = outputs / block;
+  // [height, width, in, out], as tfjs has it
+  const filter = builder.transpose(weights, [2, 3, 1, 0]);
+  let [source, ordered]: [Value | undefined, Value | undefined] = [undefined, undefined];
+  if (inputs < block) {
+    // few channels are read plane by plane
+    source = x;
+    ordered = builder.transpose(builder.reshape(filter, [height, width, inputs, groups, block]), [3, 2, 0, 1, 4]);
+  } else if (inputs % block === 0) {
+    source = builder.emit('ReorderInput', [builder.transpose(x, TO_LAST)], { channels_last: 1 });
+    const split = builder.reshape(filter, [height, width, inputs / block, block, groups, block]);
+    ordered = builder.transpose(split, [4, 2, 0, 1, 3, 5]);
+  }
+  if (!source || !ordered) return undefined;
+  const { group: _, ...geometry } = attributes;
+  const result = builder.emit('BlockedConv', [source, builder.reshape(ordered, weights.shape)], {
+    ...geometry,
+    group: 1,
+  });
+  return builder.emit('ReorderOutput', [result], { channels: outputs, channels_last: 1 });
+}
+
+/**
+ * A transposed convolution with strides as one small convolution for each phase of the output grid, laid side by side:
+ * as many multiplications, and no scattered additions. `weights` [in, out, height, width]; returns channels last.
+ */
+function convolveTransposed(
+  builder: GraphBuilder,
+  { attributes, outputs }: Node,
+  x: Value,
+  weights: Value,
+  block: number,
+): Value | undefined {
+  const [inputs, channels] = weights.shape as [number, number];
+  const plain = ints(attributes, 'dilations').every(each => each === 1) && integer(attributes, 'group', 1) === 1;
+  if (!plain || inputs % block !== 0 || channels % block !== 0) return undefined;
+  const shape = outputs[0]!.shape;
+  const plans = [0, 1].map(axis =>
+    phases({
+      stride: ints(attributes, 'strides')[axis]!,
+      filter: weights.shape[axis + 2]!,
+      pad: ints(attributes, 'pads')[axis]!,
+      input: x.shape[axis + 2]!,
+      output: shape[axis + 2]!,
+    }),
+  );
+  if (plans.some(plan => plan === undefined)) return undefined;
+  // both are there, as just seen
+  const [rows, columns] = plans as [Phase[], Phase[]];
+  const bands = rows.map(row => {
+    const parts = columns.map(column => phase(builder, x, weights, row, column, block));
+    const side = builder.emit('Concat', parts, { axis: 3 });
+    const [batch, height, width, wide] = side.shape;
+    return builder.reshape(side, [batch!, height!, width! * wide!]);
+  });
+  const stacked = builder.emit('Concat', bands, { axis: 2 });
+  const [batch, height] = stacked.shape;
+  const width = columns.length * columns[0]!.count;
+  const whole = builder.reshape(stacked, [batch!, height! * rows.length, width, channels]);
+  return builder.slice(builder.slice(whole, 1, 0, shape[2]!), 2, 0, shape[3]!);
+}
+
+/** Output places congruent to one number modulo the stride: which taps reach them, and the padding of their convolution. */
+interface Phase {
+  readonly firstTap: number;
+  readonly stride: number;
+  readonly taps: number;
+  readonly before: number;
+  readonly after: number;
+  /** Places, the same for all phases: the last may fall outside the output. */
+  readonly count: number;
+}
+
+function phases(axis: {
+  stride: number;
+  filter: number;
+  pad: number;
+  input: number;
+  output: number;
+}): Phase[] | undefined {
+  const { stride, filter, pad, input, output } = axis;
+  const count = Math.ceil(output / stride);
+  const plan = Array.from({ length: stride }, (_, offset): Phase => {
+    const firstTap = (offset + pad) % stride;
+    const taps = Math.ceil((filter - firstTap) / stride);
+    const shift = (offset + pad - firstTap) / stride;
+    return { firstTap, stride, taps, before: taps - 1 - shift, after: count - input + shift, count };
+  });
+  // a filter smaller than its stride leaves phases empty, and some geometries crop: those keep ONNX's own operator
+  return plan.every(({ taps, before, after }) => taps > 0 && before >= 0 && after >= 0) ? plan : undefined;
+}
+
+function phase(builder: GraphBuilder, x: Value, weights: Value, row: Phase, column: Phase, block: number): Value {
+  // [in, out, ...] to [out, in, ...], the phase's taps in reverse: a correlation
+  const last = (each: Phase) => each.firstTap + each.stride * (each.taps - 1);
+  const own = builder.emit('Slice', [builder.transpose(weights, [1, 0, 2, 3])], {
+    starts: [last(row), last(column)],
+    ends: [row, column].map(each =>
+      each.firstTap === 0 ? -each.stride * each.taps - weights.shape[2]! : each.firstTap - 1,
+    ),
+    axes: [2, 3],
+    steps: [-row.stride, -column.stride],
+  });
+  const result = convolve(
+    builder,
+    x,
+    own,
+    {
+      kernel_shape: [row.taps, column.taps],
+      strides: [1, 1],
+      dilations: [1, 1],
+      pads: [row.before, column.before, row.after, column.after],
+    },
+    block,
+  );
+  // the caller has checked the channels
+  return result!;
+}
