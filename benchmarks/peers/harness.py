@@ -3,7 +3,8 @@
 A peer is started as `python3 vae.py FIXTURE --threads 2 [--channels-last] [--foreach]`. Then each line on standard
 input is a request and is answered by one line of JSON:
 
-    run N   trains N steps and answers {"milliseconds": [...], "losses": [[...], ...]}, one number for each update
+    run N   trains N steps and answers {"milliseconds": [...], "cpu_milliseconds": [...], "losses": [[...], ...]}: time
+            that passed, time of all threads together, and one loss for each update
     peak    {"peak_bytes": ...}: the most memory that the process has held
     count   {"multiply_adds": ...} of one step's convolutions and matrix products, forward and backward, as they run
 
@@ -157,14 +158,15 @@ def serve(build: Callable[[Weights], Peer]) -> None:
 
     def run(steps: int) -> dict:
         nonlocal done
-        milliseconds, losses = [], []
+        milliseconds, cpu_milliseconds, losses = [], [], []
         for _ in range(steps):
             batch = batches[done % len(batches)]
-            start = time.perf_counter()
+            start, cpu_start = time.perf_counter(), time.process_time()
             losses.append(train(batch))
             milliseconds.append(1000 * (time.perf_counter() - start))
+            cpu_milliseconds.append(1000 * (time.process_time() - cpu_start))
             done += 1
-        return {"milliseconds": milliseconds, "losses": losses}
+        return {"milliseconds": milliseconds, "cpu_milliseconds": cpu_milliseconds, "losses": losses}
 
     def count() -> dict:
         with MultiplyAdds() as counter:

@@ -105,7 +105,21 @@ function report(
   const metrics: Record<string, number> = { 'train.nets': measured.size, 'train.copy_gbps': gbps };
   const details: Record<string, unknown> = {};
   const rows = [
-    ['step', 'ms', 'PyTorch', 'ratio', 'GFLOP/s', 'of Gemm', 'peak MiB', 'PyTorch', 'ratio', 'first step', 'PyTorch'],
+    [
+      'step',
+      'ms',
+      'PyTorch',
+      'ratio',
+      'CPU ms',
+      'PyTorch',
+      'GFLOP/s',
+      'of Gemm',
+      'peak MiB',
+      'PyTorch',
+      'ratio',
+      'first step',
+      'PyTorch',
+    ],
   ];
   for (const [name, { ours, pytorch, flops, ...rest }] of measured) {
     const gflops = flops / ours.milliseconds / 1e6;
@@ -115,6 +129,8 @@ function report(
       gflops,
       ms: ours.milliseconds,
       pytorch_ms: pytorch.milliseconds,
+      cpu_ms: ours.cpuMilliseconds,
+      pytorch_cpu_ms: pytorch.cpuMilliseconds,
       peak_mib: ours.peakBytes / MIB,
       pytorch_peak_mib: pytorch.peakBytes / MIB,
       peak_vs_pytorch: ours.peakBytes / pytorch.peakBytes,
@@ -128,6 +144,8 @@ function report(
       figures.ms.toFixed(1),
       figures.pytorch_ms.toFixed(1),
       `${figures.vs_pytorch.toFixed(2)}x`,
+      figures.cpu_ms.toFixed(1),
+      figures.pytorch_cpu_ms.toFixed(1),
       gflops.toFixed(0),
       `${(100 * figures.fraction_of_gemm).toFixed(0)} %`,
       figures.peak_mib.toFixed(0),

@@ -18,6 +18,8 @@ export interface TimingOptions {
 export interface Side {
   /** Median milliseconds of a step. */
   readonly milliseconds: number;
+  /** Of all threads together. */
+  readonly cpuMilliseconds: number;
   readonly peakBytes: number;
   /** From the start of the process to the end of its first step. */
   readonly firstStepSeconds: number;
@@ -38,7 +40,11 @@ export interface Measurement {
   readonly lossDifference: number;
 }
 
-const timings = z.object({ milliseconds: z.array(z.number()), losses: z.array(z.array(z.number())) });
+const timings = z.object({
+  milliseconds: z.array(z.number()),
+  cpu_milliseconds: z.array(z.number()),
+  losses: z.array(z.array(z.number())),
+});
 const peak = z.object({ peak_bytes: z.number() });
 const work = z.object({ multiply_adds: z.number() });
 const product = z.object({ gflops: z.number() });
@@ -108,6 +114,7 @@ export async function measure(
 
 class Racer {
   readonly #milliseconds: number[] = [];
+  readonly #cpuMilliseconds: number[] = [];
   readonly #turns: number[] = [];
 
   private constructor(
@@ -131,15 +138,21 @@ class Racer {
 
   /** A turn that counts. */
   async race(steps: number): Promise<void> {
-    const { milliseconds } = await this.contestant.ask(`run ${steps}`, timings);
+    const { milliseconds, cpu_milliseconds } = await this.contestant.ask(`run ${steps}`, timings);
     this.#milliseconds.push(...milliseconds);
+    this.#cpuMilliseconds.push(...cpu_milliseconds);
     this.#turns.push(median(milliseconds));
   }
 
   async summary(): Promise<Side> {
     const { peak_bytes } = await this.contestant.ask('peak', peak);
-    const { firstStepSeconds } = this;
-    return { milliseconds: median(this.#milliseconds), peakBytes: peak_bytes, firstStepSeconds, turns: this.#turns };
+    return {
+      milliseconds: median(this.#milliseconds),
+      cpuMilliseconds: median(this.#cpuMilliseconds),
+      peakBytes: peak_bytes,
+      firstStepSeconds: this.firstStepSeconds,
+      turns: this.#turns,
+    };
   }
 
   close(): Promise<void> {

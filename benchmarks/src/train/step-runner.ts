@@ -13,6 +13,14 @@ export interface StepRunnerOptions {
   readonly profile?: string | undefined;
 }
 
+export interface StepResult {
+  /** Time that passed, and time of all threads together. */
+  readonly milliseconds: number;
+  readonly cpuMilliseconds: number;
+  /** Of each update, before it. */
+  readonly losses: readonly number[];
+}
+
 export class StepRunner {
   #done = 0;
 
@@ -31,11 +39,12 @@ export class StepRunner {
     return new StepRunner(stages[0]!, state, await readBatches(folder), record.training.optimiser.learningRate);
   }
 
-  /** One update of every optimiser in turn: their losses before it, and how long it took. */
-  async step(): Promise<{ milliseconds: number; losses: number[] }> {
+  /** One update of every optimiser in turn. */
+  async step(): Promise<StepResult> {
     const batch = this.batches[this.#done % this.batches.length]!;
     this.#done++;
     const losses: number[] = [];
+    const cpuStart = process.cpuUsage();
     const start = performance.now();
     for (const { program, executable } of this.stage.steps) {
       const scalars = program.scalars(this.#done, SETTLED, this.learningRate);
@@ -43,7 +52,9 @@ export class StepRunner {
       const { loss } = await executable.run(Object.fromEntries(fed), this.state);
       losses.push(loss!.data[0]!);
     }
-    return { milliseconds: performance.now() - start, losses };
+    const milliseconds = performance.now() - start;
+    const { user, system } = process.cpuUsage(cpuStart);
+    return { milliseconds, cpuMilliseconds: (user + system) / 1000, losses };
   }
 
   async close(): Promise<void> {
