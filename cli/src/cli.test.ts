@@ -28,6 +28,11 @@ const exporting = ['export.testRows=20', 'export.draws=4', 'export.calibrationRo
 const sets = [...settings, ...exporting].flatMap(setting => ['--set', setting]);
 const vae = ['--family', 'vae', '--data', 'images.npy', ...sets];
 
+interface Score {
+  readonly value: number;
+  readonly p_value: number;
+}
+
 interface Figures {
   readonly metrics: Record<string, number>;
   readonly context: Record<string, unknown>;
@@ -261,6 +266,21 @@ describe('what is done with a bundle', () => {
     const changed = await genserve(folder, 'verify', 'models/again/1');
     expect(changed.stderr).toContain('INTEGRITY_MISMATCH: weights.bin');
     expect(changed.code).toBe(5);
+  });
+
+  it('is calibrated on data of the user, as the next version', async () => {
+    await genserve(folder, 'sample', 'models/again/2', '--count', '30', '--seed', '3', '--out', 'mine.npz');
+    const words = ['models/again/2', '--data', 'mine.npz', '--json'];
+    const { metrics, context } = figures(await genserve(folder, 'calibrate', ...words));
+    expect(metrics['calibration.negative-log-likelihood.rows']).toBe(30);
+    expect(context.bundle).toMatch(/models\/again\/3$/);
+    const scored = await genserve(folder, 'score', 'models/again/3', 'mine.npz', '--out', 'mine.jsonl', '--json');
+    expect(figures(scored).metrics.rows).toBe(30);
+    const lines = readFileSync(join(folder, 'mine.jsonl'), 'utf8').trim().split('\n');
+    const scores = lines.map(line => Object.values(JSON.parse(line).scores as Record<string, Score>)[0]!); // as written
+    // These very rows calibrated it: p = (1 + how many score as high) / (n + 1).
+    for (const { value, p_value } of scores)
+      expect(p_value).toBeCloseTo((1 + scores.filter(other => other.value >= value).length) / 31, 9);
   });
 
   it('is evaluated to the very figures that its manifest states', async () => {

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { batchCommand } from './commands/batch.js';
 import { benchCommand } from './commands/bench.js';
+import { calibrateCommand } from './commands/calibrate.js';
 import { datasetsCommand } from './commands/datasets.js';
 import { evaluateCommand } from './commands/evaluate.js';
 import { exportCommand } from './commands/export.js';
@@ -35,6 +36,7 @@ export function program(): Command {
     evaluateCommand(),
     sampleCommand(),
     scoreCommand(),
+    calibrateCommand(),
     verifyCommand(),
     inspectCommand(),
     familiesCommand(),

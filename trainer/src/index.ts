@@ -17,6 +17,7 @@ export * from './evaluate/likelihood.js';
 export * from './export/export-bundle.js';
 export * from './export/open.js';
 export type { Published } from './export/publish.js';
+export * from './export/recalibrate.js';
 export * from './export/verify.js';
 export { loadFamily } from './families/load.js';
 export { families, familyNamed } from './families/registry.js';

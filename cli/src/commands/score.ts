@@ -1,8 +1,9 @@
 // `genserve score`: likelihood and anomaly scores of a whole data set, to a file.
-import { domainShape, invalid } from '@genserve/runtime';
+import { domainShape } from '@genserve/runtime';
 import { Command } from 'commander';
 import { bundleFolder } from '../bundle.js';
 import { interruptible } from '../interrupt.js';
+import { openDataFor } from '../model-data.js';
 import { jsonOption, positiveInteger, positiveNumber } from '../options.js';
 import { integer, print, printFigures } from '../output.js';
 import { counter } from '../progress.js';
@@ -40,15 +41,11 @@ export function scoreCommand(): Command {
       const folder = bundleFolder(reference);
       const file = await scoreFile(flags.out);
       try {
-        const { openDataset, openGenerator } = await import('@genserve/trainer');
+        const { openGenerator } = await import('@genserve/trainer');
         const generator = await openGenerator(folder);
         const { manifest } = generator;
-        const dataset = await openDataset(data, sizeOf(manifest.domain?.image));
+        const dataset = await openDataFor(manifest, data);
         const shape = domainShape(manifest.domain);
-        const found = domainShape(dataset.domain);
-        if (found.join() !== shape.join()) {
-          throw invalid('data', `${dataset.name} has rows of shape [${found}], ${manifest.name} takes [${shape}]`);
-        }
         const split = dataset[flags.split];
         const labels = (dataset.domain.image ?? dataset.domain.vector)?.labels ?? [];
         const report = counter('rows');
@@ -95,10 +92,4 @@ export function scoreCommand(): Command {
         await file.discard();
       }
     });
-}
-
-/** Images of the user's are brought to the model's size. */
-function sizeOf(image: { height: number; width: number; channels: number } | undefined) {
-  if (!image || image.height !== image.width) return {};
-  return { size: image.height, ...((image.channels === 1 || image.channels === 3) && { channels: image.channels }) };
 }

@@ -4,13 +4,15 @@ import { z } from 'zod';
 export const binarisations = ['none', 'dynamic', 'threshold'] as const;
 export type Binarisation = (typeof binarisations)[number];
 
+const pixels = z.int().min(1).max(1024);
+
 export const dataOptions = z.strictObject({
   /** Of the cut into train, calibration and test where the source has none: apart from the run's seed, so that runs compare. */
   seed: z.int().min(0).default(0),
   /** Images: 'dynamic' draws each pixel with its grey value as probability, anew at every step. */
   binarisation: z.enum(binarisations).default('none'),
-  /** Images of folders and sheets: height and width in pixels; the first image's when absent. */
-  size: z.int().min(1).max(1024).optional(),
+  /** Images of folders and sheets: height and width in pixels, or [height, width]; the first image's when absent. */
+  size: z.union([pixels, z.tuple([pixels, pixels])]).optional(),
   /** 1 grey, 3 colour; as found when absent. */
   channels: z.union([z.literal(1), z.literal(3)]).optional(),
   /** Column of a CSV file that holds the class. */

@@ -53,7 +53,8 @@ function emoji(style: 'google' | 'twitter', licence: string, attribution: string
         );
       }
       const size = options.size ?? 32;
-      if (!sizes.includes(size)) throw invalid('data.size', `${name} has ${sizes.join(', ')} pixels, not ${size}`);
+      if (typeof size !== 'number' || !sizes.includes(size))
+        throw invalid('data.size', `${name} has ${sizes.join(', ')} pixels, not ${size}`);
       const channels = options.channels ?? 3;
       const list = await readFile(join(folder, 'emoji.json'), 'utf8');
       const entries = z

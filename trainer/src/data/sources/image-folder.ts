@@ -115,8 +115,9 @@ async function chooseSize(first: string, options: DataOptions): Promise<{ target
   const found = await imageSize(first);
   const channels = options.channels ?? found.channels;
   const large = found.height > greatestDefault || found.width > greatestDefault;
-  const size = options.size ?? (large ? greatestDefault : undefined);
-  const target = { height: size ?? found.height, width: size ?? found.width, channels };
+  const size = options.size ?? (large ? greatestDefault : ([found.height, found.width] as const));
+  const [height, width] = typeof size === 'number' ? [size, size] : size;
+  const target = { height, width, channels };
   const same = target.height === found.height && target.width === found.width;
   return { target, note: same ? '' : ` (resized and cropped, the first from ${found.height}x${found.width})` };
 }

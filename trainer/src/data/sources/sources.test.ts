@@ -145,6 +145,12 @@ describe('image folders', () => {
     }
   });
 
+  it('brings images to a height and width that differ', async () => {
+    const dataset = await openDataset(join(root, 'sizes'), { size: [4, 6] });
+    expect(dataset.domain.image).toMatchObject({ height: 4, width: 6 });
+    expect((await dataset.all.read([0])).data).toHaveLength(4 * 6 * 3);
+  });
+
   it('names the file that is no image', async () => {
     write('broken/a.png', await png('red'));
     write('broken/b.png', await png('red'));
