@@ -172,6 +172,7 @@ const describe = (node: Node | undefined) => (node ? `${node.operator} in '${nod
 const differ = (message: string) => new GenserveError('INTERNAL', `two recordings of one program differ: ${message}`);
 
 function equal(a: Elements, b: Elements): boolean {
+  if (a === b) return true;
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (!Object.is(a[i], b[i])) return false;
   return true;

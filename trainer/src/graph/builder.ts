@@ -150,13 +150,13 @@ function literals(data: Elements): string {
   return texts.join();
 }
 
-/** Numbers as the array type of `type`. */
+/** Numbers as the array type of `type`; an array of that type already is not copied. */
 export function elements(type: ElementType, numbers: ArrayLike<number>): Elements {
   switch (type) {
     case 'float32':
-      return Float32Array.from(numbers);
+      return numbers instanceof Float32Array ? numbers : new Float32Array(numbers);
     case 'int32':
-      return Int32Array.from(numbers);
+      return numbers instanceof Int32Array ? numbers : new Int32Array(numbers);
     case 'int64':
       return BigInt64Array.from(Array.from(numbers, BigInt));
     case 'bool':

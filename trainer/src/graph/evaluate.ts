@@ -4,7 +4,7 @@ import type { GraphBuilder } from './builder.js';
 import { elements } from './builder.js';
 import { broadcast, infer, integer, ints } from './infer.js';
 import type { Attributes, Elements, Value } from './types.js';
-import { size } from './types.js';
+import { sameShape, size } from './types.js';
 
 type Inputs = readonly (Value | undefined)[];
 interface Constant extends Value {
@@ -57,6 +57,7 @@ function gather(data: ArrayLike<number>, shape: readonly number[], strides: read
 }
 
 function spread(value: Constant, shape: readonly number[]): ArrayLike<number> {
+  if (sameShape(value.shape, shape)) return numbers(value);
   const own = stridesOf(value.shape);
   const lead = shape.length - value.shape.length;
   return gather(
@@ -70,7 +71,9 @@ const binary =
   (combine: (a: number, b: number) => number): Compute =>
   ([a, b], _, shape) => {
     const [left, right] = [spread(a!, shape), spread(b!, shape)];
-    return Float64Array.from(left, (number, i) => combine(number, right[i]!));
+    const result = new Float64Array(left.length);
+    for (let i = 0; i < result.length; i++) result[i] = combine(left[i]!, right[i]!);
+    return result;
   };
 
 const unary =

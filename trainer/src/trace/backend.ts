@@ -60,7 +60,9 @@ class RecordingBackend extends tf.KernelBackend {
     const numbers = (values ?? []) as ArrayLike<number>;
     const first = numbers[0] ?? 0;
     if (shape.length > 0 && numbers.length > 1 && isUniform(numbers)) return this.recording.filled(first, type, shape);
-    return this.recording.constant(elements(type, numbers), type, shape);
+    // a copy: the program may fill the same array anew
+    const own = numbers instanceof Float32Array || numbers instanceof Int32Array ? numbers.slice() : numbers;
+    return this.recording.constant(elements(type, own), type, shape);
   }
 
   override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): object {
