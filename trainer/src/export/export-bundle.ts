@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import {
   type BundleGenerator,
   type Bytes,
+  type Condition,
   GenserveError,
   type Golden,
   goldenValues,
@@ -160,7 +161,7 @@ function describe({ record, family, model, graphs, dataset, position, options, f
     version: 1,
     family: { name: family.name, paper: family.paper, url: family.url },
     domain: record.domain,
-    conditions: [...model.conditions],
+    conditions: model.conditions.map(condition => withFrequencies(condition, dataset)),
     noises: model.noises.map(({ name, distribution, shape }) => ({ name, distribution, shape: [...shape] })),
     operations,
     likelihood: model.likelihood,
@@ -189,6 +190,12 @@ function describe({ record, family, model, graphs, dataset, position, options, f
     },
     description: options.description ?? `${family.name} trained on ${dataset.name}.`,
   };
+}
+
+/** A label that the caller leaves out is drawn as often as the training data have it. */
+function withFrequencies(condition: Condition, { frequencies }: Dataset): Condition {
+  if (condition.kind !== 'label' || condition.frequencies.length > 0) return condition;
+  return frequencies.length === condition.size ? { ...condition, frequencies: [...frequencies] } : condition;
 }
 
 function portOf(spec: PortSpec): Port {
