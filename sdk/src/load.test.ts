@@ -76,13 +76,15 @@ describe('a model on this device', () => {
   it('stops between steps when it is told to, and goes on working', async () => {
     const abort = new AbortController();
     let steps = 0;
-    const call = tiny.sample({ count: 500_000, signal: abort.signal, onProgress: () => steps++ });
-    setTimeout(() => abort.abort(), 50);
+    const onProgress = () => {
+      // A timer: it gets its turn only if steps let timers through.
+      if (++steps === 3) setTimeout(() => abort.abort());
+    };
+    const call = tiny.sample({ count: 500_000, signal: abort.signal, onProgress });
     expect((await failureOf(call)).reason).toBe('CANCELLED');
     const seen = steps;
-    // 500,000 rows are some 8,000 steps: it was cut short, though not before it began.
-    expect(seen).toBeLessThan(4000);
-    expect(seen).toBeGreaterThan(0);
+    expect(seen).toBeGreaterThanOrEqual(3);
+    expect(seen).toBeLessThan(20);
     expect((await tiny.sample({ seed: 5 })).data.shape).toEqual([1, 16, 16, 1]);
     expect(steps).toBeLessThanOrEqual(seen + 1);
   });

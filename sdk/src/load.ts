@@ -21,8 +21,6 @@ export interface LoadOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   readonly assets?: Assets | undefined;
-  /** Run in the caller's thread. True when absent where there are no workers (Node). */
-  readonly inline?: boolean | undefined;
   /** Keep the bundle for later visits; true when absent. */
   readonly cache?: boolean | undefined;
   /** How long a step may go on after an abort before its worker is ended and made anew; 250 when absent. */
@@ -53,7 +51,6 @@ export async function loadGenerator(url: string | URL, options: LoadOptions = {}
     mayFallBack: device === 'auto',
     assets,
     workerScript: assets.worker,
-    inline: options.inline ?? !hasWebWorkers(),
     graceMs,
   });
   // The first of the two that fails stops the other.
@@ -70,11 +67,6 @@ export async function loadGenerator(url: string | URL, options: LoadOptions = {}
     throw error;
   }
   return new DeviceGenerator(bundle, runner);
-}
-
-/** Not by `Worker` alone: onnxruntime-web's Node build puts one into the globals, which takes no web worker's script. */
-function hasWebWorkers(): boolean {
-  return typeof Worker !== 'undefined' && globalThis.location !== undefined;
 }
 
 class DeviceGenerator extends BundleGenerator implements ClientGenerator {

@@ -1,6 +1,6 @@
-// Where sessions run: a worker of this page, or the caller's own thread (`host.ts`). Both speak runtime's protocol.
-import { type ExecutorReply, type ExecutorRequest, GenserveError, type GraphFiles } from '@genserve/runtime';
-import { unreachable } from '../asset.js';
+// Where sessions run, as the runner sees it: both ends speak runtime's executor protocol. package.json's `imports`
+// picks what "#executor" is: a worker of the page in browsers, the caller's own thread in Node.
+import type { ExecutorReply, ExecutorRequest, GenserveError, GraphFiles } from '@genserve/runtime';
 import type { DeviceBackend, OrtAssets } from './onnxruntime.js';
 
 /** What a `load` message carries: at first what onnxruntime starts with, then graphs. */
@@ -21,24 +21,5 @@ export interface Listener {
   onLost(error: GenserveError): void;
 }
 
-export function workerExecutor(script: string | undefined, listener: Listener): Executor {
-  // The literal form is what bundlers look for: they put the script and onnxruntime-web beside the page's own.
-  const worker = script
-    ? new Worker(script, { type: 'module' })
-    : new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
-  let answered = false;
-  worker.onmessage = (event: MessageEvent<ExecutorReply>) => {
-    answered = true;
-    listener.onReply(event.data);
-  };
-  worker.onerror = event => {
-    event.preventDefault();
-    const why = event.message ? `: ${event.message}` : '';
-    listener.onLost(
-      answered
-        ? new GenserveError('EXECUTOR_LOST', `the worker stopped${why}`)
-        : unreachable(script ?? "the SDK's worker script", `could not be started${why}`),
-    );
-  };
-  return { send: request => worker.postMessage(request), killable: true, terminate: () => worker.terminate() };
-}
+/** `script` is the address of the worker's script, where no bundler has found it. */
+export type OpenExecutor = (script: string | undefined, listener: Listener) => Executor;

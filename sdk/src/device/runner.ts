@@ -13,7 +13,8 @@ import {
   type Tensors,
   throwIfAborted,
 } from '@genserve/runtime';
-import { type Executor, type Load, workerExecutor } from './executor.js';
+import { openExecutor } from '#executor';
+import type { Executor, Load } from './executor.js';
 import type { DeviceBackend, OrtAssets } from './onnxruntime.js';
 
 export interface DeviceOptions {
@@ -22,7 +23,6 @@ export interface DeviceOptions {
   /** Go on with WASM where WebGPU fails. */
   readonly mayFallBack: boolean;
   readonly assets: Partial<Record<DeviceBackend, OrtAssets>>;
-  readonly inline: boolean;
   readonly workerScript?: string | undefined;
   /** How long a step may go on after an abort before its worker is ended. */
   readonly graceMs: number;
@@ -142,7 +142,7 @@ export class DeviceRunner implements Runner {
 
   async #started(signal: AbortSignal | undefined): Promise<Running> {
     if (this.#running) return this.#running;
-    const running = await this.#makeExecutor();
+    const running = this.#makeExecutor();
     this.#running = running;
     const { backend } = this;
     const load: Load = { start: { backend, assets: this.#options.assets[backend] ?? {} } };
@@ -180,17 +180,14 @@ export class DeviceRunner implements Runner {
     }
   }
 
-  async #makeExecutor(): Promise<Running> {
+  #makeExecutor(): Running {
     const listener = {
       onReply: (reply: ExecutorReply) => running.client.receive(reply),
       onLost: (error: GenserveError) => {
         if (this.#running === running) this.#end(error);
       },
     };
-    const executor = this.#options.inline
-      ? // Pages have workers: they never fetch this.
-        (await import('./host.js')).inlineExecutor(listener)
-      : workerExecutor(this.#options.workerScript, listener);
+    const executor = openExecutor(this.#options.workerScript, listener);
     const running: Running = {
       executor,
       client: new ExecutorClient<Load>(request => executor.send(request)),
