@@ -1,4 +1,5 @@
 // Looking at what a path holds.
+import { createHash } from 'node:crypto';
 import { type Stats, statSync } from 'node:fs';
 import { open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -57,4 +58,18 @@ export async function filesBelow(folder: string, name: RegExp): Promise<string[]
 export async function anyFileBelow(folder: string, name: RegExp): Promise<boolean> {
   for await (const path of walk(folder)) if (name.test(path)) return true;
   return false;
+}
+
+/** SHA-256 of every file's path, size and content, in the order given. */
+export async function hashFiles(folder: string, paths: readonly string[]): Promise<string> {
+  const hash = createHash('sha256');
+  for (let first = 0; first < paths.length; first += 64) {
+    const group = paths.slice(first, first + 64);
+    const contents = await Promise.all(group.map(path => readFile(join(folder, path))));
+    for (const [i, content] of contents.entries()) {
+      hash.update(`${group[i]}\0${content.byteLength}\0`);
+      hash.update(content);
+    }
+  }
+  return hash.digest('hex');
 }

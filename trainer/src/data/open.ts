@@ -15,12 +15,23 @@ import { imageFolder } from './sources/image-folder.js';
 import { mnist } from './sources/mnist.js';
 import { userModule } from './sources/module.js';
 import { numpy } from './sources/numpy.js';
+import { textFile, texts } from './sources/text-file.js';
 import { toys } from './sources/toy.js';
 import { vectorsCsv } from './sources/vectors-csv.js';
+import { wavFolder } from './sources/wav-folder.js';
 
-const named: readonly NamedSource[] = [mnist, fashionMnist, ...emojis, ...toys];
+const named: readonly NamedSource[] = [mnist, fashionMnist, ...emojis, ...toys, ...texts];
 /** Asked in this order; those that know a folder by its file names come before those that take any image. */
-const formats: readonly FormatSource[] = [idxFolder, cifar, numpy, vectorsCsv, userModule, imageFolder];
+const formats: readonly FormatSource[] = [
+  idxFolder,
+  cifar,
+  numpy,
+  vectorsCsv,
+  textFile,
+  userModule,
+  imageFolder,
+  wavFolder,
+];
 
 /**
  * `spec` is a name of `datasets()`, or a path to a file or folder whose format is found by looking at it.

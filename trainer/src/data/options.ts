@@ -19,7 +19,7 @@ export const dataOptions = z.strictObject({
   label: z.string().optional(),
   /** Rows to draw of a toy density. */
   rows: z.int().min(30).max(10_000_000).optional(),
-  /** Rate to which sounds are resampled by being refused when they differ, Hz; the first file's when absent. */
+  /** That sounds must have, Hz; the first file's when absent. */
   sampleRate: z.int().min(1).optional(),
   /** Length of a row of sound (samples) or text (symbols). */
   length: z.int().min(1).optional(),

@@ -1,17 +1,17 @@
 // A folder of images: one class per subfolder, or a labels.csv of file and class, or no labels; any sizes.
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { invalid } from '@genserve/runtime';
 import { assemble, count } from '../assemble.js';
 import { parseCsv } from '../csv.js';
-import { anyFileBelow, filesBelow, look } from '../files.js';
+import { anyFileBelow, filesBelow, hashFiles, look } from '../files.js';
 import { imageDomain } from '../image-domain.js';
 import { type ImageSize, imageFileStore, imageSize } from '../image-files.js';
 import type { DataOptions } from '../options.js';
 import type { FormatSource } from '../source.js';
 
 const imageName = /\.(png|jpe?g|webp|gif|tiff?|avif|bmp)$/i;
+const labelsName = 'labels.csv';
 /** Larger images are brought to this size unless `data.size` says otherwise. */
 const greatestDefault = 64;
 const partNames = {
@@ -56,7 +56,7 @@ export const imageFolder: FormatSource = {
         train: store(parts?.train ?? paths)!,
         calibration: store(parts?.calibration),
         test: store(parts?.test),
-        sha256: await hashFiles(folder, paths),
+        sha256: await hashFiles(folder, look(join(folder, labelsName)) ? [...paths, labelsName] : paths),
         licence: 'unknown',
         attribution: '',
         summary:
@@ -85,7 +85,7 @@ function partsOf(paths: readonly string[]): Partial<Record<Part, string[]>> | un
 }
 
 async function labelled(folder: string, paths: readonly string[], inParts: boolean): Promise<Files> {
-  const table = join(folder, 'labels.csv');
+  const table = join(folder, labelsName);
   if (look(table)) {
     const { header, rows } = parseCsv(await readFile(table, 'utf8'), table);
     const column = (names: readonly string[]) => header.findIndex(name => names.includes(name.toLowerCase()));
@@ -120,22 +120,6 @@ async function chooseSize(first: string, options: DataOptions): Promise<{ target
   const target = { height, width, channels };
   const same = target.height === found.height && target.width === found.width;
   return { target, note: same ? '' : ` (resized and cropped, the first from ${found.height}x${found.width})` };
-}
-
-/** Of every file's path, size and content, in the order of their names. */
-async function hashFiles(folder: string, paths: readonly string[]): Promise<string> {
-  const hash = createHash('sha256');
-  for (let first = 0; first < paths.length; first += 64) {
-    const group = paths.slice(first, first + 64);
-    const contents = await Promise.all(group.map(path => readFile(join(folder, path))));
-    for (const [i, content] of contents.entries()) {
-      hash.update(`${group[i]}\0${content.byteLength}\0`);
-      hash.update(content);
-    }
-  }
-  const labels = join(folder, 'labels.csv');
-  if (look(labels)) hash.update(await readFile(labels));
-  return hash.digest('hex');
 }
 
 /** '2' before '10', and names by code point. */
