@@ -21,6 +21,7 @@ export function evaluate(
   if (inputs.length === 0 || !inputs.every((value): value is Constant => value?.data !== undefined)) return undefined;
   const compute = COMPUTE[operator];
   if (!compute || inputs.some(value => value.type === 'int64')) return undefined;
+  if (operator === 'Gemm' && inputs.length !== 2) return undefined;
   const output = infer(operator, inputs, attributes)[0]!;
   const numbers = compute(inputs, attributes, output.shape);
   const names = inputs.flatMap(value => value.name ?? []);
@@ -151,6 +152,22 @@ const COMPUTE: Readonly<Record<string, Compute>> = {
       }
     }
     return result;
+  },
+  // Products of weights with one another, e.g. the triangular factors of a matrix: two matrices, nothing added.
+  Gemm: ([a, b], attributes, shape) => {
+    const [transA, transB] = [integer(attributes, 'transA', 0) === 1, integer(attributes, 'transB', 0) === 1];
+    const [rows, columns] = [shape[0]!, shape[1]!];
+    const inner = transA ? a!.shape[0]! : a!.shape[1]!;
+    const [left, right] = [numbers(a!), numbers(b!)];
+    return Float64Array.from({ length: rows * columns }, (_, i) => {
+      const [row, column] = [Math.floor(i / columns), i % columns];
+      let sum = 0;
+      for (let k = 0; k < inner; k++) {
+        const x = left[transA ? k * rows + row : row * inner + k]!;
+        sum += x * right[transB ? column * inner + k : k * columns + column]!;
+      }
+      return sum;
+    });
   },
   ReduceSum: ([value], attributes) => reduceSum(value!, ints(attributes, 'axes')),
   ReduceMean: ([value], attributes) => {

@@ -25,27 +25,29 @@ const PARTS = [4, 2, 1];
 /** Below this many input channels the taps are joined to one matrix: its products would be too thin alone. */
 const THIN_CHANNELS = 8;
 
-/** Products of [rows, in]^T and [rows, out], rows being all places of all images, for each tap of the filter. */
+/**
+ * Products of [out, rows] and [rows, in], rows being all places of all images, for each tap of the filter. The gradient is
+ * transposed once for all of them: onnxruntime's product of a matrix that it has to transpose takes twice as long.
+ */
 function filterGradient(builder: GraphBuilder, x: Value, dy: Value, attributes: Attributes): Value {
   const [height, width] = ints(attributes, 'kernel_shape');
   const [batch, channels] = x.shape;
   const [, outputs, outHeight, outWidth] = dy.shape;
   const parts = PARTS.find(count => batch! % count === 0)!;
   const rows = (batch! / parts) * outHeight! * outWidth!;
-  const gradients = builder.reshape(builder.transpose(dy, [0, 2, 3, 1]), [parts, rows, outputs!]);
+  // of rank 4: onnxruntime would move a transpose of the last two axes back into the product
+  const last = builder.reshape(builder.transpose(dy, [0, 2, 3, 1]), [parts, rows / outWidth!, outWidth!, outputs!]);
+  const gradients = builder.reshape(builder.transpose(last, [0, 3, 1, 2]), [parts, outputs!, rows]);
   const product = (seen: Value) =>
-    builder.emit('FusedMatMul', [builder.reshape(seen, [parts, rows, seen.shape[3]!]), gradients], {
-      transA: 1,
-      transB: 0,
-      alpha: 1,
-    });
+    builder.emit('MatMul', [gradients, builder.reshape(seen, [parts, rows, seen.shape[3]!])]);
   const taps = windows(builder, x, [outHeight!, outWidth!], attributes);
   const products =
     channels! < THIN_CHANNELS
       ? product(builder.emit('Concat', taps, { axis: 3 }))
-      : builder.emit('Concat', taps.map(product), { axis: 1 });
+      : builder.emit('Concat', taps.map(product), { axis: 2 });
+  // [out, height * width * in]
   const sum = builder.emit('ReduceSum', [products], { axes: [0], keepdims: 0 });
-  return builder.reshape(sum, [height!, width!, channels!, outputs!]);
+  return builder.reshape(builder.transpose(sum, [1, 0]), [height!, width!, channels!, outputs!]);
 }
 
 /** What each tap of the filter sees, [batch, outHeight, outWidth, in], row by row of the filter. */
