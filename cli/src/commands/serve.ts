@@ -42,8 +42,7 @@ export function serveCommand(): Command {
       const address = `http://${flags.host}:${server.httpPort}`;
       say(`${paint('bold', 'genserve')} at ${address}, gRPC at ${flags.host}:${server.grpcPort}`);
       await server.loaded;
-      say('models loaded; try:');
-      say(`  curl ${address}/v1/models`);
+      say(server.exampleCalls());
       // Kept alive by its sockets; closeOnSignals ends the process.
       await new Promise<never>(() => undefined);
     });
