@@ -27,13 +27,14 @@ export function exampleCalls(origin: string, repository: Repository): string {
   const ready = repository.names().find(name => repository.entry(name, 0).state === 'ready');
   const model = `${origin}/v1/models/${ready ?? '<model>'}`;
   return [
-    'genserve is running.',
+    'genserve is running. Open it in a browser, or try:',
     '',
+    `page        ${origin}/`,
     `models      curl ${origin}/v1/models`,
     `samples     curl -X POST -H 'Accept: image/png' '${model}:sample?count=16&seed=1' -o samples.png`,
     `numbers     curl -X POST ${model}:sample -H 'Content-Type: application/json' -d '{"count": 2, "seed": 1}'`,
-    `anomaly     curl -X POST ${model}:anomaly -H 'Content-Type: image/png' --data-binary @digit.png`,
-    `likelihood  curl -X POST '${model}:likelihood?draws=100' -H 'Content-Type: image/png' --data-binary @digit.png`,
+    `anomaly     curl -X POST ${model}:anomaly -H 'Content-Type: image/png' --data-binary @docs/digit.png`,
+    `likelihood  curl -X POST '${model}:likelihood?draws=100' -H 'Content-Type: image/png' --data-binary @docs/digit.png`,
     `document    curl ${origin}/openapi.json`,
     '',
   ].join('\n');
