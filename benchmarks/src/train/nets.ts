@@ -30,7 +30,7 @@ export const trainNets: readonly TrainNet[] = [
   {
     name: 'dcgan',
     family: 'dcgan',
-    preset: 'paper',
+    preset: 'benchmark',
     data: 'mnist',
     batch: 64,
     peer: 'dcgan.py',
@@ -48,7 +48,9 @@ export const trainNets: readonly TrainNet[] = [
   {
     name: 'glow',
     family: 'glow',
-    preset: 'small',
+    preset: 'benchmark',
+    // Adamax as the family has it would not be Adam.
+    training: { optimiser: { name: 'adam', learningRate: 1e-3 } },
     data: 'mnist',
     batch: 64,
     peer: 'glow.py',
