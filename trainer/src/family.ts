@@ -60,6 +60,14 @@ export interface StepSpec {
   loss(inputs: StepInputs): StepResult;
 }
 
+/** Sets parameters by data: run once, on the first batch of a run, before its first step. */
+export interface InitialiseSpec {
+  readonly noises: readonly NoiseSpec[];
+  readonly usesLabel?: boolean;
+  /** Assigns variables and returns nothing. */
+  run(inputs: Omit<StepInputs, 'coefficients'>): void;
+}
+
 export interface StageSpec {
   readonly name: string;
   readonly steps: readonly StepSpec[];
@@ -69,6 +77,8 @@ export interface StageSpec {
 export interface Model {
   /** Trained in order; one for most families. */
   readonly stages: readonly StageSpec[];
+  /** Absent for models whose first values are drawn, all of them. */
+  readonly initialise?: InitialiseSpec;
   readonly operations: readonly OperationSpec[];
   /** Noises of the operations (steps list their own). */
   readonly noises: readonly NoiseSpec[];
@@ -77,7 +87,7 @@ export interface Model {
 }
 
 export interface OptimiserSettings {
-  readonly name: 'adam';
+  readonly name: 'adam' | 'adamax';
   readonly learningRate: number;
   readonly beta1?: number;
   readonly beta2?: number;
@@ -90,6 +100,10 @@ export interface TrainingDefaults {
   readonly optimiser: OptimiserSettings;
   /** Decay of the exponential moving average of the parameters that is evaluated and exported; 0 = none. */
   readonly parameterAverage: number;
+  /** Greatest norm of all gradients together; none when absent. */
+  readonly clipNorm?: number;
+  /** See train/settings.ts. */
+  readonly schedule?: { readonly warmUpSteps?: number; readonly decayFrom?: number };
 }
 
 export interface Family<Configuration = unknown> {

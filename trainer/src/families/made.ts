@@ -69,20 +69,20 @@ export const made: Family<MadeConfiguration> = {
     const vector = (x: Tensor) => toOrder(tf.reshape(x, [-1, dimensions]));
     const picture = (x: Tensor) => tf.reshape(toImage(x), [-1, height, width, 1]);
     const model: BinaryAutoregressiveModel = {
-      logits: x => picture(network.map(vector(x))),
+      logits: x => picture(network.map(vector(x))[0]!),
       sampler: {
         counts: [],
         states: {},
         parts: network.blocks.length,
         draw({ uniform, decide, revise }) {
           const drawn = network.draw({
-            uniform: vector(uniform),
-            decide,
+            noise: vector(uniform),
+            decide: ([logits], u) => decide(logits!, u),
             ...(revise && {
-              revise({ index, start, logits, state }) {
+              revise({ index, start, outputs, state }) {
                 const pick = (picture: Tensor) => tf.slice(vector(picture), [0, start], [-1, network.blocks[index]!]);
                 const all = Object.fromEntries(state.map((tensor, i) => [String(i), tensor]));
-                const revised = revise({ index: tf.scalar(index, 'int32'), logits, pick, drawn: all });
+                const revised = revise({ index: tf.scalar(index, 'int32'), logits: outputs[0]!, pick, drawn: all });
                 return state.map((_, i) => revised[String(i)]!); // by the names given
               },
             }),

@@ -2,7 +2,9 @@
 import { GenserveError } from '@genserve/runtime';
 import type { Family } from '../family.js';
 import { gatedPixelCnn } from './gated-pixelcnn.js';
+import { glow } from './glow.js';
 import { made } from './made.js';
+import { maf } from './maf.js';
 import { pixelCnn } from './pixelcnn.js';
 import { vae } from './vae.js';
 
@@ -10,7 +12,10 @@ import { vae } from './vae.js';
 const erase = <Configuration>(family: Family<Configuration>): Family => family as unknown as Family;
 
 export const families: Readonly<Record<string, Family>> = Object.fromEntries(
-  [erase(vae), erase(gatedPixelCnn), erase(made), erase(pixelCnn)].map(family => [family.name, family]),
+  [erase(vae), erase(gatedPixelCnn), erase(made), erase(pixelCnn), erase(glow), erase(maf)].map(family => [
+    family.name,
+    family,
+  ]),
 );
 
 /** Throws CONFIGURATION_INVALID with the names that there are. */

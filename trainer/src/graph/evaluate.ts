@@ -1,7 +1,7 @@
 // Constant folding: nodes whose inputs are all known are computed while the graph is built, so that weights are
 // stored in the layout that the graph uses.
 import type { GraphBuilder } from './builder.js';
-import { elements } from './builder.js';
+import { elements, uniformNumber } from './builder.js';
 import { broadcast, infer, integer, ints } from './infer.js';
 import type { Attributes, Elements, Value } from './types.js';
 import { sameShape, size } from './types.js';
@@ -15,9 +15,10 @@ interface Constant extends Value {
 export function evaluate(
   builder: GraphBuilder,
   operator: string,
-  inputs: Inputs,
+  given: Inputs,
   attributes: Attributes,
 ): Value | undefined {
+  const inputs = operator === 'Concat' ? materialised(given) : given;
   if (inputs.length === 0 || !inputs.every((value): value is Constant => value?.data !== undefined)) return undefined;
   const compute = COMPUTE[operator];
   if (!compute || inputs.some(value => value.type === 'int64')) return undefined;
@@ -26,6 +27,19 @@ export function evaluate(
   const numbers = compute(inputs, attributes, output.shape);
   const names = inputs.flatMap(value => value.name ?? []);
   return builder.constant(elements(output.type, numbers), output.type, output.shape, names[0]);
+}
+
+/** Greatest size of a uniform block that is stored as a part of a constant. */
+const BLOCK_SIZE = 4096;
+
+/** With uniform blocks, which are Expand nodes elsewhere, written out where they are joined with constants. */
+function materialised(inputs: Inputs): Inputs {
+  if (!inputs.some(value => value?.data)) return inputs;
+  return inputs.map(value => {
+    const number = value?.data ? undefined : uniformNumber(value);
+    if (!value || number === undefined || size(value.shape) > BLOCK_SIZE) return value;
+    return { ...value, data: elements(value.type, new Array<number>(size(value.shape)).fill(number)) };
+  });
 }
 
 type Compute = (inputs: readonly Constant[], attributes: Attributes, shape: readonly number[]) => ArrayLike<number>;

@@ -10,22 +10,26 @@ import type { Scope } from './variable.js';
 export interface MaskedAutoencoderOptions {
   /** Length D of the data, in the order of the factorisation. */
   readonly dimensions: number;
-  /** Units of each hidden layer, at least one layer of at least D units. */
+  /** Units of each hidden layer, at least one layer. Those of fewer than D units leave some degrees out. */
   readonly hidden: readonly number[];
   /** Steps of the staircase. More leave out more weights, up to half, but are smaller products. */
   readonly blocks: number;
+  /** Names of the numbers given for each element, e.g. a mean and a log scale; ['output'] when absent. */
+  readonly outputs?: readonly string[];
+  /** Deviation of the last weights times the root of their fan-in; that of the other layers when absent. */
+  readonly outputGain?: number;
 }
 
 export interface MaskedAutoencoder {
-  /** [batch, D] -> logits of each element given those before it, [batch, D]. */
-  map(x: Tensor): Tensor;
+  /** [batch, D] -> for each output what it says of each element given those before it, [batch, D]. */
+  map(x: Tensor): Tensor[];
   /**
    * Draws element by element: each step adds the new element to the pre-activations of its block and evaluates that block
-   * alone. `uniform` is [batch, D]; `decide` takes logits and uniform numbers, [batch, 1] each. Returns [batch, D].
+   * alone. `noise` is [batch, D]; `decide` takes the outputs and the noise of an element, [batch, 1] each. Returns [batch, D].
    */
   draw(options: {
-    readonly uniform: Tensor;
-    decide(logits: Tensor, uniform: Tensor): Tensor;
+    readonly noise: Tensor;
+    decide(outputs: readonly Tensor[], noise: Tensor): Tensor;
     /** Called after each block, to replace everything computed so far, [batch, ...] each. */
     revise?(block: DrawnBlock): readonly Tensor[];
   }): Tensor;
@@ -35,16 +39,17 @@ export interface MaskedAutoencoder {
 
 export interface DrawnBlock {
   readonly index: number;
-  /** First element, and logits of the block, [batch, elements]. */
+  /** First element, and the outputs of the block, [batch, elements] each. */
   readonly start: number;
-  readonly logits: Tensor;
+  readonly outputs: readonly Tensor[];
   readonly state: readonly Tensor[];
 }
 
 export function maskedAutoencoder(scope: Scope, options: MaskedAutoencoderOptions): MaskedAutoencoder {
   const { dimensions, hidden } = options;
-  // Of two elements at least, so that each block has hidden units: none has the degree of the last element.
-  const blocks = Math.max(1, Math.min(options.blocks, Math.floor(dimensions / 2)));
+  const outputNames = options.outputs ?? ['output'];
+  // Of two elements and two units at least, so that each block has hidden units: none has the degree of the last element.
+  const blocks = Math.max(1, Math.min(options.blocks, Math.floor(Math.min(dimensions, ...hidden) / 2)));
   const starts = Array.from({ length: blocks + 1 }, (_, g) => Math.round((g * dimensions) / blocks));
   const elements = byBlock(
     Array.from({ length: dimensions }, (_, d) => d),
@@ -61,37 +66,34 @@ export function maskedAutoencoder(scope: Scope, options: MaskedAutoencoderOption
   const hiddenLayers = degrees.map((to, index) =>
     staircase(scope.child(`hidden${index + 1}`), { from: below[index]!, to, sees: (own, other) => own >= other }),
   );
-  const output = staircase(scope.child('output'), {
-    from: degrees.at(-1) ?? elements,
-    to: elements,
-    sees: (own, other) => own > other,
-  });
-  const layers = [...hiddenLayers, output];
+  const outputs = outputNames.map(name =>
+    staircase(scope.child(name), {
+      from: degrees.at(-1) ?? elements,
+      to: elements,
+      sees: (own, other) => own > other,
+      gain: options.outputGain,
+    }),
+  );
+  const lengths = elements.map(block => block.length);
+  // tfjs has no gradient of a split into one part.
+  const split = (x: Tensor): Tensor[] => (lengths.length === 1 ? [x] : tf.split(x, lengths, 1));
 
   return {
-    blocks: elements.map(block => block.length),
+    blocks: lengths,
 
     map(x) {
-      let parts: Tensor[] = tf.split(
-        x,
-        elements.map(block => block.length),
-        1,
-      );
+      let parts = split(x);
       for (const layer of hiddenLayers) parts = layer.map(parts).map(relu);
-      return tf.concat(output.map(parts), 1);
+      return outputs.map(output => tf.concat(output.map(parts), 1));
     },
 
-    draw({ uniform, decide, revise }) {
-      const [batch] = (uniform as Tensor2D).shape; // rank 2, by the contract above
-      const uniforms = tf.split(
-        uniform,
-        elements.map(block => block.length),
-        1,
-      );
+    draw({ noise, decide, revise }) {
+      const [batch] = (noise as Tensor2D).shape; // rank 2, by the contract above
+      const noises = split(noise);
       /** Everything before the block, by layer: the data, then the hidden units. */
       let before: readonly Tensor[] = [];
       for (let g = 0; g < blocks; g++) {
-        const bases = layers.map((layer, index) => layer.base(g, before[index]));
+        const bases = hiddenLayers.map((layer, index) => layer.base(g, before[index]));
         const inner = hiddenLayers.slice(1).map((layer, index) => ({ kernel: layer.own(g), base: bases[index + 1]! }));
         const eachRow = (base: Tensor) => tf.add(tf.zeros([batch, base.shape.at(-1)!]), base);
         /** Hidden units of the block from the first layer's pre-activations. */
@@ -103,49 +105,63 @@ export function maskedAutoencoder(scope: Scope, options: MaskedAutoencoderOption
         };
         const steps = elements[g]!.length;
         const columns = (x: Tensor) => tf.reshape(tf.transpose(x), [steps, -1, 1]);
+        const slices: Record<string, Tensor> = {
+          // Row i: what element i adds to the hidden units. Column i: what they add to its outputs.
+          row: tf.expandDims(hiddenLayers[0]!.own(g), 1),
+          noise: columns(noises[g]!),
+        };
+        for (const [index, output] of outputs.entries()) {
+          slices[columnKey(index)] = columns(output.own(g));
+          slices[baseKey(index)] = columns(eachRow(output.base(g, before[hidden.length])));
+        }
         const { carry, stacked } = scan({
           trips: steps,
           carry: { preactivation: eachRow(bases[0]!) },
-          slices: {
-            // Row i: what element i adds to the hidden units. Column i: what they add to its logit.
-            row: tf.expandDims(layers[0]!.own(g), 1),
-            column: columns(output.own(g)),
-            base: columns(eachRow(bases.at(-1)!)),
-            uniform: columns(uniforms[g]!),
-          },
+          slices,
           body({ carry: { preactivation }, slices }) {
             const top = evaluate(preactivation).at(-1) as Tensor2D; // at least one hidden layer
-            const logits = tf.add(tf.matMul(top, slices.column as Tensor2D), slices.base);
-            const element = decide(logits, slices.uniform);
+            const given = outputs.map((_, index) =>
+              tf.add(tf.matMul(top, slices[columnKey(index)] as Tensor2D), slices[baseKey(index)]!),
+            );
+            const element = decide(given, slices.noise!);
+            const kept = revise ? given.map((value, index) => [outputKey(index), value] as const) : [];
             return {
               carry: { preactivation: tf.add(tf.matMul(element as Tensor2D, slices.row as Tensor2D), preactivation) },
-              stacked: (revise ? { element, logits } : { element }) as Readonly<Record<string, Tensor>>,
+              stacked: { element, ...Object.fromEntries(kept) } as Readonly<Record<string, Tensor>>,
             };
           },
         });
         const rows = (x: Tensor) => tf.transpose(tf.squeeze(x, [2]));
         const parts = [rows(stacked.element!), ...evaluate(carry.preactivation)]; // stacked above, under this name
         before = parts.map((part, index) => (g === 0 ? part : tf.concat([before[index]!, part], 1)));
-        const logits = stacked.logits && rows(stacked.logits);
-        if (revise && logits) before = revise({ index: g, start: starts[g]!, logits, state: before });
+        if (revise) {
+          const given = outputs.map((_, index) => rows(stacked[outputKey(index)]!)); // kept above, where revised
+          before = revise({ index: g, start: starts[g]!, outputs: given, state: before });
+        }
       }
       return before[0]!; // the data, of at least one block
     },
   };
 }
 
+// Names of what the loop reads and gives for each output.
+const columnKey = (index: number) => `column${index}`;
+const baseKey = (index: number) => `base${index}`;
+const outputKey = (index: number) => `output${index}`;
+
 interface StaircaseOptions {
   /** Degrees of the units below and of this layer's, by block. */
   readonly from: readonly (readonly number[])[];
   readonly to: readonly (readonly number[])[];
   readonly sees: (own: number, other: number) => boolean;
+  readonly gain?: number | undefined;
 }
 
 /** A linear layer in which a block sees earlier blocks whole, its own one through a mask, and later ones not at all. */
-function staircase(scope: Scope, { from, to, sees }: StaircaseOptions) {
+function staircase(scope: Scope, { from, to, sees, gain = Math.sqrt(1 / 3) }: StaircaseOptions) {
   const inputs = from.flat().length;
   // Rectified units of 0/1 data: a third of the variance that keeps signals equal leaves early logits near 0.
-  const draw = fanInNormal(inputs, Math.sqrt(1 / 3));
+  const draw = fanInNormal(inputs, gain);
   const blocks = to.map((own, g) => {
     const below = from[g]!;
     const earlier = from.slice(0, g).flat().length;

@@ -1,10 +1,17 @@
 // Tensors that live across steps, and the scopes that name them.
 import type { Tensor } from '@tensorflow/tfjs';
 
+/** A stream of numbers that several variables draw alike, where their first values are parts of one whole. */
+export interface SharedStream {
+  readonly name: string;
+  readonly length: number;
+}
+
 /** Fills a new variable: `normal` and `uniform` draw from the run's seed under the variable's own name. */
 export interface InitialiserContext {
   readonly shape: readonly number[];
-  normal(): Float32Array;
+  /** As many numbers as the shape holds, or those of `stream`. */
+  normal(stream?: SharedStream): Float32Array;
   /** Uniform on (0, 1). */
   uniform(): Float32Array;
 }

@@ -37,11 +37,7 @@ describe('Adam', () => {
       ],
       state: [parameter, ...adam.variables()],
       run(fed) {
-        adam.update([fed.gradient!], {
-          learningRate: fed.learningRate!,
-          correction1: fed.correction1!,
-          correction2: fed.correction2!,
-        });
+        adam.update([fed.gradient!], fed.learningRate!, fed);
         return {};
       },
     };

@@ -6,8 +6,8 @@ import type { Dataset, Split } from '../data/dataset.js';
 export const blobSize = 6;
 
 /** Drawn once, by name. */
-function blobs(count: number, name: string): Split {
-  const size = blobSize ** 2;
+function blobs(side: number, count: number, name: string): Split {
+  const size = side ** 2;
   const values = fillNoise({ seed: 1, name, distribution: 'uniform', shape: [size], count });
   return {
     count,
@@ -21,13 +21,13 @@ function blobs(count: number, name: string): Split {
   };
 }
 
-export function blobDataset(): Dataset {
+export function blobDataset(side = blobSize): Dataset {
   return {
     name: 'blobs',
     domain: {
       image: {
-        height: blobSize,
-        width: blobSize,
+        height: side,
+        width: side,
         channels: 1,
         levels: 256,
         binarisation: 'none',
@@ -35,10 +35,10 @@ export function blobDataset(): Dataset {
         labels: [],
       },
     },
-    train: blobs(20, 'train'),
-    calibration: blobs(8, 'calibration'),
-    test: blobs(8, 'test'),
-    all: blobs(20, 'train'),
+    train: blobs(side, 20, 'train'),
+    calibration: blobs(side, 8, 'calibration'),
+    test: blobs(side, 8, 'test'),
+    all: blobs(side, 20, 'train'),
     sha256: '0'.repeat(64),
     licence: 'CC0-1.0',
     attribution: '',

@@ -1,8 +1,7 @@
 // What a training step is fed: the rows of its batch, and noise that is a function of (seed, step) alone.
 import { type Domain, NoiseStream, type Tensor, type Tensors } from '@genserve/runtime';
 import type { Batch } from '../data/batches.js';
-import type { StepSpec } from '../family.js';
-import { stepNoiseName } from './step-program.js';
+import { type FedStep, stepNoiseName } from './step-program.js';
 
 /** Shape of one datum, without the batch. */
 export function dataShape(domain: Domain): number[] {
@@ -15,7 +14,7 @@ export function dataShape(domain: Domain): number[] {
 }
 
 /** Data, labels where the step uses them, and its noises: row i of the batch is sample i, the step is the draw. */
-export function stepFeeds(spec: StepSpec, batch: Batch, shape: readonly number[], seed: number): Tensors {
+export function stepFeeds(spec: FedStep, batch: Batch, shape: readonly number[], seed: number): Tensors {
   const count = batch.data.length / sizeOf(shape);
   const feeds: Record<string, Tensor> = { data: { dtype: 'float32', shape: [count, ...shape], data: batch.data } };
   if (spec.usesLabel)

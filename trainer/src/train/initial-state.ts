@@ -1,7 +1,7 @@
 // First values of all variables, drawn from the run's seed under each variable's own name.
 import { NoiseStream } from '@genserve/runtime';
 import type { State } from '../engine/program.js';
-import type { Variable } from '../nn/variable.js';
+import type { SharedStream, Variable } from '../nn/variable.js';
 import { averagedName } from '../optim/average.js';
 
 /** An average starts from its parameter's own first value. */
@@ -10,9 +10,9 @@ export function initialState(variables: readonly Variable[], seed: number): Stat
   for (const { name, shape, initialise } of variables) {
     const stream = averagedName(name) ?? name;
     const size = shape.reduce((product, length) => product * length, 1);
-    const draw = (distribution: 'normal' | 'uniform') => () => {
-      const values = new Float32Array(size);
-      new NoiseStream(seed, `initial/${stream}`, distribution).fill(values, 0);
+    const draw = (distribution: 'normal' | 'uniform') => (shared?: SharedStream) => {
+      const values = new Float32Array(shared?.length ?? size);
+      new NoiseStream(seed, `initial/${shared?.name ?? stream}`, distribution).fill(values, 0);
       return values;
     };
     const values = initialise({ shape, normal: draw('normal'), uniform: draw('uniform') });

@@ -1,10 +1,11 @@
 // How a run trains: what a preset suggests and `--set training.<key>` overrides.
 import { z } from 'zod';
+import { optimiserNames } from '../optim/optimiser.js';
 
 export const trainingSettings = z.strictObject({
   batch: z.int().min(1).max(65_536),
   optimiser: z.strictObject({
-    name: z.literal('adam').default('adam'),
+    name: z.enum(optimiserNames).default('adam'),
     learningRate: z.number().positive(),
     beta1: z.number().min(0).lt(1).default(0.9),
     beta2: z.number().min(0).lt(1).default(0.999),

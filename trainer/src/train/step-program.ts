@@ -2,11 +2,11 @@
 import type { Tensor as FeedTensor, Tensors } from '@genserve/runtime';
 import type { Scalar, Tensor } from '@tensorflow/tfjs';
 import type { Program, ProgramInput } from '../engine/program.js';
-import type { StepResult, StepSpec } from '../family.js';
+import type { StepInputs, StepResult, StepSpec } from '../family.js';
 import type { Variable } from '../nn/variable.js';
-import { Adam } from '../optim/adam.js';
 import { averagingRate, ParameterAverage } from '../optim/average.js';
 import { clipByGlobalNorm, globalNorm } from '../optim/clip.js';
+import { createOptimiser } from '../optim/optimiser.js';
 import { tf } from '../trace/tensorflow.js';
 import type { TrainingSettings } from './settings.js';
 
@@ -16,9 +16,32 @@ export interface StepProgram {
   scalars(update: number, step: number, learningRate: number): Tensors;
 }
 
+/** What of a step tells what it is fed. */
+export type FedStep = Pick<StepSpec, 'name' | 'noises' | 'usesLabel'>;
+
 /** Name of the noise input of a step, and of its stream: several steps may have a noise of one name. */
-export function stepNoiseName(step: StepSpec, noise: string): string {
+export function stepNoiseName(step: Pick<StepSpec, 'name'>, noise: string): string {
   return `${step.name}/${noise}`;
+}
+
+/** data [batch, ...dataShape], label int32 [batch] where the step uses it, its noises under `stepNoiseName`. */
+export function batchInputs(step: FedStep, dataShape: readonly number[]): ProgramInput[] {
+  return [
+    { name: 'data', dtype: 'float32', shape: ['batch', ...dataShape] },
+    ...(step.usesLabel ? [{ name: 'label', dtype: 'int32', shape: ['batch'] } as const] : []),
+    ...step.noises.map(({ name, shape }): ProgramInput => {
+      return { name: stepNoiseName(step, name), dtype: 'float32', shape: ['batch', ...shape] };
+    }),
+  ];
+}
+
+/** What `batchInputs` were fed, as a step is given it. */
+export function readBatch(step: FedStep, fed: Readonly<Record<string, Tensor>>): Omit<StepInputs, 'coefficients'> {
+  return {
+    data: fed.data!,
+    ...(step.usesLabel && { label: fed.label! }),
+    noise: Object.fromEntries(step.noises.map(({ name }) => [name, fed[stepNoiseName(step, name)]!])),
+  };
 }
 
 /**
@@ -31,41 +54,31 @@ export function stepProgram(
   dataShape: readonly number[],
   settings: TrainingSettings,
 ): StepProgram {
-  const adam = new Adam(step.name, step.parameters, settings.optimiser);
+  const optimiser = createOptimiser(step.name, step.parameters, settings.optimiser);
   const average = settings.parameterAverage > 0 ? new ParameterAverage(step.parameters) : undefined;
   const coefficients = step.coefficients ?? {};
   const scalar = (name: string): ProgramInput => ({ name, dtype: 'float32', shape: [] });
   const inputs: ProgramInput[] = [
-    { name: 'data', dtype: 'float32', shape: ['batch', ...dataShape] },
-    ...(step.usesLabel ? [{ name: 'label', dtype: 'int32', shape: ['batch'] } as const] : []),
-    ...step.noises.map(({ name, shape }): ProgramInput => {
-      return { name: stepNoiseName(step, name), dtype: 'float32', shape: ['batch', ...shape] };
-    }),
+    ...batchInputs(step, dataShape),
     ...Object.keys(coefficients).map(scalar),
     scalar('learning_rate'),
-    scalar('correction1'),
-    scalar('correction2'),
+    ...Object.keys(optimiser.feeds(1)).map(scalar),
     ...(average ? [scalar('averaging_rate')] : []),
   ];
   return {
     program: {
       name: step.name,
       inputs,
-      state: [...variables, ...adam.variables(), ...(average?.variables() ?? [])],
+      state: [...variables, ...optimiser.variables(), ...(average?.variables() ?? [])],
       run(fed) {
-        const noise = Object.fromEntries(step.noises.map(({ name }) => [name, fed[stepNoiseName(step, name)]!]));
-        const label = step.usesLabel ? { label: fed.label! } : {};
         const { loss, metrics, gradients } = differentiate(
-          () => step.loss({ data: fed.data!, ...label, noise, coefficients: fed }),
+          () => step.loss({ ...readBatch(step, fed), coefficients: fed }),
           step.parameters,
+          variables,
         );
         const norm = globalNorm(gradients);
         const clipped = settings.clipNorm > 0 ? clipByGlobalNorm(gradients, norm, settings.clipNorm) : gradients;
-        adam.update(clipped, {
-          learningRate: fed.learning_rate!,
-          correction1: fed.correction1!,
-          correction2: fed.correction2!,
-        });
+        optimiser.update(clipped, fed.learning_rate!, fed);
         average?.update(fed.averaging_rate!);
         return { ...metrics, loss, gradient_norm: norm };
       },
@@ -75,7 +88,7 @@ export function stepProgram(
         Object.entries({
           ...Object.fromEntries(Object.entries(coefficients).map(([name, at]) => [name, at(position)])),
           learning_rate: learningRate,
-          ...adam.feeds(update),
+          ...optimiser.feeds(update),
           ...(average && { averaging_rate: averagingRate(settings.parameterAverage, update) }),
         }).map(([name, value]) => [name, scalarTensor(value)]),
       );
@@ -93,18 +106,32 @@ interface Derivatives {
   readonly gradients: Tensor[];
 }
 
-function differentiate(evaluate: () => StepResult, parameters: readonly Variable[]): Derivatives {
-  let kept: [string, Tensor][] = [];
+/** The loss may assign variables: running statistics. */
+function differentiate(
+  evaluate: () => StepResult,
+  parameters: readonly Variable[],
+  variables: readonly Variable[],
+): Derivatives {
+  let metrics: [string, Tensor][] = [];
+  let assigned: [Variable, Tensor][] = [];
+  const before = variables.map(variable => variable.value);
   const { value: loss, grads: gradients } = tf.valueAndGrads(() => {
     const result = evaluate();
     // Kept past the scope of the differentiation, released below.
-    kept = Object.entries(result.metrics ?? {}).map(([name, metric]) => [name, tf.keep(metric)]);
+    metrics = Object.entries(result.metrics ?? {}).map(([name, metric]) => [name, tf.keep(metric)]);
+    assigned = variables
+      .filter((variable, index) => variable.value !== before[index])
+      .map(variable => [variable, tf.keep(variable.value)]);
     // StepResult promises a scalar.
     return result.loss as Scalar;
   })(parameters.map(parameter => parameter.value));
   for (const [index, parameter] of parameters.entries())
     if (!gradients[index]) throw new Error(`the loss does not depend on ${parameter.name}`);
-  const metrics = Object.fromEntries(kept.map(([name, metric]) => [name, tf.clone(metric)]));
-  for (const [, metric] of kept) metric.dispose();
-  return { loss, metrics, gradients };
+  const release = (kept: Tensor) => {
+    const result = tf.clone(kept);
+    kept.dispose();
+    return result;
+  };
+  for (const [variable, value] of assigned) variable.assign(release(value));
+  return { loss, metrics: Object.fromEntries(metrics.map(([name, metric]) => [name, release(metric)])), gradients };
 }

@@ -14,7 +14,7 @@ import { versions } from '../version.js';
 import { type Budget, type Callbacks, combine } from './callbacks.js';
 import { latestCheckpoint, type Position, saveCheckpoint } from './checkpoint.js';
 import { defaultEngine } from './default-engine.js';
-import { initialState } from './initial-state.js';
+import { firstState } from './initialise.js';
 import { logger } from './log.js';
 import { trainingLoop } from './loop.js';
 import { Monitor } from './monitor.js';
@@ -164,7 +164,9 @@ async function fit(
     await callbacks.onWarning(
       `the checkpoint was made by ${found.position.engine}, this is ${engine.description}: results will differ in the last bits`,
     );
-  const state = found?.state ?? initialState(run.stateVariables, record.seed);
+  const { domain, training, seed } = record;
+  const state =
+    found?.state ?? (await firstState({ run, data: dataset.train, domain, batch: training.batch, seed, engine }));
   const start: Position = {
     ...(found?.position ?? { step: 0, updates: {}, skipped: 0, elapsedSeconds: 0 }),
     engine: engine.description,
