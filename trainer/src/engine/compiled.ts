@@ -28,7 +28,7 @@ export function compiledEngine(options: CompiledOptions = {}): Engine {
       const graph = trace(program, batch);
       // a frozen random number shows only in a second recording
       compareRecordings({ graph, batch }, { graph: trace(program, batch), batch });
-      const session = await ort.InferenceSession.create(writeModel(optimise(graph, { block: await blockSize() })), {
+      const session = await create(program.name, writeModel(optimise(graph, { block: await blockSize() })), {
         executionProviders: ['cpu'],
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
@@ -42,6 +42,20 @@ export function compiledEngine(options: CompiledOptions = {}): Engine {
       return new CompiledExecutable(program, batch, session);
     },
   };
+}
+
+async function create(
+  program: string,
+  model: Uint8Array,
+  options: ort.InferenceSession.SessionOptions,
+): Promise<ort.InferenceSession> {
+  try {
+    return await ort.InferenceSession.create(model, options);
+  } catch (error) {
+    throw new GenserveError('INTERNAL', `onnxruntime refuses the graph of program '${program}': ${String(error)}`, {
+      cause: error,
+    });
+  }
 }
 
 class CompiledExecutable implements Executable {

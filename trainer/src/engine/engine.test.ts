@@ -2,7 +2,7 @@
 import type { Tensors } from '@genserve/runtime';
 import { describe, expect, test } from 'vitest';
 import { Scope } from '../nn/variable.js';
-import { floats, relativeDifference, worst } from '../trace/agreement.js';
+import { floats, relativeDifference, worst } from '../testing/agreement.js';
 import { tf } from '../trace/tensorflow.js';
 import { compiledEngine } from './compiled.js';
 import { eagerEngine } from './eager.js';

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Program } from '../engine/program.js';
 import { elu, leakyRelu } from '../nn/activations.js';
 import { Scope } from '../nn/variable.js';
-import { floats } from '../trace/agreement.js';
+import { floats } from '../testing/agreement.js';
 import { tf } from '../trace/tensorflow.js';
 import { trace } from '../trace/trace.js';
 import { GraphBuilder } from './builder.js';

@@ -11,7 +11,7 @@ import type { Program, State } from '../engine/program.js';
 import { createSession } from '../engine/session.js';
 import { EXTERNAL_BYTES, WEIGHTS_FILE } from '../graph/write.js';
 import { Scope } from '../nn/variable.js';
-import { floats, integers, worst } from './agreement.js';
+import { floats, integers, worst } from '../testing/agreement.js';
 import { exportOperations } from './operations.js';
 import { named } from './scope.js';
 import { tf } from './tensorflow.js';

@@ -4,7 +4,7 @@ import { compiledEngine } from '../engine/compiled.js';
 import { eagerEngine } from '../engine/eager.js';
 import type { Program } from '../engine/program.js';
 import { size } from '../graph/types.js';
-import { tf } from './tensorflow.js';
+import { tf } from '../trace/tensorflow.js';
 
 export type Body = (...inputs: tf.Tensor[]) => tf.Tensor | tf.Tensor[];
 
