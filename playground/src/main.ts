@@ -10,6 +10,7 @@ import type { Topic } from './snippets.js';
 
 /** The server that this page came from. */
 const server = new URL('.', location.href).href.replace(/\/$/, '');
+const POLL_MS = 1000;
 const picker = element('model', HTMLSelectElement);
 const notice = element('notice', HTMLElement);
 
@@ -72,18 +73,34 @@ function option({ name, state, reason }: ModelSummary): HTMLOptionElement {
   return item;
 }
 
+/** The list once one of its models can be used; models become ready one after another when a server starts. */
+async function readyModels(): Promise<readonly ModelSummary[]> {
+  for (;;) {
+    const models = await listModels(server);
+    if (models.some(({ state }) => state === 'ready')) return models;
+    if (!models.some(({ state }) => state === 'loading')) throw noModel(models);
+    element('card-name', HTMLElement).textContent = 'Loading …';
+    await new Promise(resolve => setTimeout(resolve, POLL_MS));
+  }
+}
+
+function noModel(models: readonly ModelSummary[]): GenserveError {
+  const [first] = models;
+  return first
+    ? new GenserveError('MODEL_UNAVAILABLE', `${first.name} cannot be used: ${first.reason}`)
+    : new GenserveError('MODEL_NOT_FOUND', 'This server has no model yet: train one with `genserve train`');
+}
+
 async function start(): Promise<void> {
   try {
-    const models = await listModels(server);
-    picker.replaceChildren(...models.map(option));
+    const models = await readyModels();
     const asked = new URLSearchParams(location.search).get('model');
-    const first = models.find(({ name }) => name === asked) ?? models.find(({ state }) => state === 'ready');
-    if (!first) {
-      throw new GenserveError('MODEL_NOT_FOUND', 'This server has no model yet: train one with `genserve train`');
-    }
-    picker.value = first.name;
+    const usable = models.filter(({ state }) => state !== 'unavailable');
+    const first = usable.find(({ name }) => name === asked) ?? models.find(({ state }) => state === 'ready');
+    picker.replaceChildren(...models.map(option));
+    picker.value = first?.name ?? '';
     picker.addEventListener('change', () => void use(picker.value));
-    await use(first.name);
+    await use(picker.value);
   } catch (error) {
     element('card-name', HTMLElement).textContent = 'No model';
     complain(error);

@@ -155,7 +155,7 @@ export class SamplingPanel {
     const { tookMs, bytes: size } = session.loaded;
     const how = backend === 'webgpu' ? 'WebGPU' : 'WebAssembly';
     const why = fallbackReason ? ` (${fallbackReason})` : '';
-    return `${bytes(size)} of model ready in ${milliseconds(tookMs)}, verified; runs on ${how}${why}.`;
+    return `${bytes(size)} of model here and verified in ${milliseconds(tookMs)}; runs on ${how}${why}.`;
   }
 
   #showProgress({ phase, done, total }: Progress): void {
