@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { NoiseStream, writeNpy } from '@genserve/runtime';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { genserve, type Running, start, temporaryFolder } from './testing/genserve.js';
+import { noiseImages } from './testing/images.js';
 
 const folder = temporaryFolder();
 let killed: Running | undefined;
@@ -26,15 +26,7 @@ plan:
 `;
 
 beforeAll(() => {
-  const pixels = new Float32Array(100 * 36);
-  new NoiseStream(1, 'images', 'uniform').fill(pixels, 0);
-  writeFileSync(
-    join(folder, 'images.npy'),
-    writeNpy(
-      [100, 6, 6],
-      Uint8Array.from(pixels, value => 255 * value),
-    ),
-  );
+  writeFileSync(join(folder, 'images.npy'), noiseImages(100, 6));
   writeFileSync(join(folder, 'plan.yaml'), plan);
 });
 
