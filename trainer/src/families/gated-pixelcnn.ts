@@ -42,12 +42,11 @@ const configuration = z.strictObject({
 export type GatedPixelCnnConfiguration = z.infer<typeof configuration>;
 
 const presets = {
-  /** What ships: a receptive field of 13 rows and 27 columns, half the width of PixelVAE's decoder. */
-  small: { channels: 32, layers: 5 },
-  /** The model of the benchmarks. */
+  /** What ships, and the model of the benchmarks: 58,145 parameters, which see 14 rows up and 13 columns to each side. */
+  small: { channels: 16, layers: 5 },
   benchmark: { channels: 16, layers: 5 },
-  /** One of the models of Gulrajani et al. 2017 (PixelVAE), without its latent variables. */
-  deep: { channels: 32, layers: 12 },
+  /** The width of PixelVAE's decoder (Gulrajani et al. 2017, appendix A); three times the work. */
+  wide: { channels: 32, layers: 5 },
 };
 
 export const gatedPixelCnn: Family<GatedPixelCnnConfiguration> = {
@@ -58,7 +57,8 @@ export const gatedPixelCnn: Family<GatedPixelCnnConfiguration> = {
   presets,
   defaultPreset: 'small',
   training: {
-    batch: 64,
+    // Small batches keep the feature maps in the cache: 5.7 ms of processor time an image, 7.6 with 64.
+    batch: 16,
     optimiser: { name: 'adam', learningRate: 2e-3 },
     parameterAverage: 0.999,
   },

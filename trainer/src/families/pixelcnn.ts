@@ -50,7 +50,7 @@ export const pixelCnn: Family<PixelCnnConfiguration> = {
   presets,
   defaultPreset: 'paper',
   training: {
-    batch: 64,
+    batch: 16,
     optimiser: { name: 'adam', learningRate: 1e-3 },
     parameterAverage: 0.999,
   },
