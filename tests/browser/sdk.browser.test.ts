@@ -103,6 +103,20 @@ describe('a model in the worker of a page', () => {
     expect(together[0]).toHaveLength(512);
   });
 
+  it("works in an application's own worker", async () => {
+    const values = await page.evaluate(
+      url =>
+        new Promise<number[]>((resolve, reject) => {
+          const worker = window.startWorker();
+          worker.onmessage = ({ data }: MessageEvent<number[]>) => resolve(data);
+          worker.onerror = ({ message }) => reject(new Error(message));
+          worker.postMessage(url);
+        }),
+      host.bundle('tiny/1'),
+    );
+    expect(largestDifference(values, (await inNode.sample({ seed: 7 })).data.data)).toBeLessThanOrEqual(1e-4);
+  });
+
   it('stops at an abort, at once, and goes on working', async () => {
     const result = await page.evaluate(async url => {
       const generator = await window.sdk.loadGenerator(url);
