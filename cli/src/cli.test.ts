@@ -329,7 +329,7 @@ describe('what is done with a bundle', () => {
 
   it('is served until a signal', async () => {
     const server = start(folder, 'serve', '--http', '0', '--grpc', '0');
-    await server.says(/models loaded/);
+    await server.says(/genserve is running/);
     let said = '';
     server.process.stderr?.on('data', chunk => {
       said += chunk;

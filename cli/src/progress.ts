@@ -8,7 +8,7 @@ type StepEvent = Parameters<NonNullable<Callbacks['onStepEnd']>>[0];
 /** Between two drawings of the bar, and between two lines where there is no terminal. */
 const drawMs = 100;
 const lineMs = 10_000;
-const barWidth = 24;
+const barWidth = 20;
 
 /** Draws to standard error. */
 export function progress(): Callbacks {
@@ -24,7 +24,7 @@ export function progress(): Callbacks {
   const show = (event: StepEvent) => {
     const text = describe(event, budget);
     if (!terminal) return say(text);
-    const width = (process.stderr.columns ?? 80) - barWidth - 2;
+    const width = (process.stderr.columns || 80) - barWidth - 2;
     process.stderr.write(`\r\x1b[K${bar(event.progress)} ${text.slice(0, width)}`);
     drawn = true;
   };
