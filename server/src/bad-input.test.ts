@@ -247,6 +247,15 @@ test.each(badJson)('JSON that is $what: INVALID_ARGUMENT at $field', async ({ bo
   expect(error).toMatchObject({ reason: 'INVALID_ARGUMENT', field });
 });
 
+test.each([
+  ['{"seed": -1}', 'seed: expected an integer from 0 to 2^53 - 1, was -1'],
+  ['{"seed": 9007199254740992}', 'seed: expected an integer from 0 to 2^53 - 1, was 9007199254740992'],
+  ['{"count": 3000000000}', 'count: expected a 32-bit integer, was 3000000000'],
+  ['{"count": "many"}', 'count: expected a 32-bit integer, was "many"'],
+])('%s hears what would be right, and what was there', async (body, message) => {
+  expect((await sendHttp('sample', 'tiny', body)).error.message).toBe(message);
+});
+
 test('a seed beyond 2^53 and an unknown enum value are refused over gRPC as well', async () => {
   // Field 4 (seed) = 2^60; field 8 (format) = 9.
   for (const tail of [
@@ -289,6 +298,10 @@ test('other methods, verbs, paths, media types and encodings', async () => {
     serving.post('/v1/models/tiny:sample', {}, { 'content-encoding': 'br' }),
     serving.post('/v1/models/tiny/versions/one:sample', {}),
     fetch(`${url}/v1/models/%E0%A4%A`),
+    fetch(`${url}/v1/models/tiny:sample`),
+    fetch(`${url}/v1/models/tiny/versions/1:sample`),
+    fetch(`${url}/v1/models/tiny?version=9`),
+    fetch(`${url}/v1/models?page=2`),
   ]);
   const seen = await Promise.all(
     answers.map(async answer => [answer.status, ((await answer.json()) as { error: { reason: string } }).error.reason]),
@@ -302,6 +315,10 @@ test('other methods, verbs, paths, media types and encodings', async () => {
     [415, 'UNSUPPORTED_MEDIA_TYPE'],
     [415, 'UNSUPPORTED_MEDIA_TYPE'],
     [400, 'INVALID_ARGUMENT'],
+    [400, 'INVALID_ARGUMENT'],
+    [405, 'METHOD_NOT_ALLOWED'],
+    [405, 'METHOD_NOT_ALLOWED'],
+    [404, 'MODEL_NOT_FOUND'],
     [400, 'INVALID_ARGUMENT'],
   ]);
 });

@@ -33,7 +33,8 @@ export function chooseForm<Response>(request: HttpRequest, verb: Answering<Respo
   const accepted = request.accepts(forms.map(form => media[form]));
   const chosen = forms.find(form => media[form] === accepted);
   if (chosen !== undefined) return chosen;
-  const message = `Accept: ${verb.name} gives ${forms.map(form => media[form]).join(', ')}`;
+  const given = forms.map(form => media[form]).join(', ');
+  const message = `Accept: ${verb.name} gives ${given}; asked for was ${request.headers.accept}`;
   throw new GenserveError('UNSUPPORTED_MEDIA_TYPE', message, { field: 'Accept' });
 }
 

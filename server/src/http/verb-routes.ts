@@ -71,15 +71,12 @@ export function verbRouter(services: Services): Router {
     .all(notAllowed('GET'));
   router
     .route('/v1/models/:model/versions/:target')
-    .get((request, response) =>
-      describe(
-        services,
-        verbs.getModel,
-        { model: request.params.model, version: readVersion(request.params.target) },
-        request,
-        response,
-      ),
-    )
+    .get((request, response) => {
+      const { before, verb } = splitTarget(request.params.target);
+      if (verb !== '') return notAllowed('POST')(request, response);
+      const target = { model: request.params.model, version: readVersion(before) };
+      return describe(services, verbs.getModel, target, request, response);
+    })
     .post((request, response) => {
       const { before, verb } = splitTarget(request.params.target);
       const target = { model: request.params.model, version: readVersion(before) };
@@ -88,9 +85,11 @@ export function verbRouter(services: Services): Router {
     .all(notAllowed('GET, POST'));
   router
     .route('/v1/models/:target')
-    .get((request, response) =>
-      describe(services, verbs.getModel, { model: request.params.target, version: 0 }, request, response),
-    )
+    .get((request, response) => {
+      const { before: model, verb } = splitTarget(request.params.target);
+      if (verb !== '') return notAllowed('POST')(request, response);
+      return describe(services, verbs.getModel, { model }, request, response);
+    })
     .post((request, response) => {
       const { before, verb } = splitTarget(request.params.target);
       return findRoute(verb).handle(services, { model: before, version: 0 }, request, response);
@@ -106,8 +105,9 @@ async function describe<Request, Response>(
   request: HttpRequest,
   response: HttpResponse,
 ): Promise<void> {
-  const message = verb.request.fromJSON(fields);
   const signal = signalOf(request, response);
+  const reader = new MessageReader(verb, services.limits.maxBodyBytes);
+  const message = await reader.read(request, fields, queryOf(request));
   await sendAnswer(response, 'json', verb, {}, verb.answer(message, { services, signal }), signal);
 }
 

@@ -7,7 +7,9 @@ const decimal = (expected: string, pattern: RegExp) => z.string({ error: expecte
 function integerBetween(least: number, greatest: number, description: string) {
   const expected = `expected ${description}`;
   return z
-    .union([z.number().int().min(least).max(greatest), decimal(expected, /^-?\d+$/)], { error: expected })
+    .union([z.number().int(expected).min(least, expected).max(greatest, expected), decimal(expected, /^-?\d+$/)], {
+      error: expected,
+    })
     .refine(value => Number(value) >= least && Number(value) <= greatest, expected)
     .meta({ type: 'integer', description });
 }

@@ -4,12 +4,18 @@ import type { z } from 'zod';
 
 /** @throws INVALID_ARGUMENT with the path of the first wrong field; `body` for the message itself. */
 export function validateJson(schema: z.ZodType, json: unknown): void {
-  const result = schema.safeParse(json);
+  const result = schema.safeParse(json, { reportInput: true });
   if (result.success) return;
   const [issue] = result.error.issues;
   const path = [...(issue?.path ?? [])];
   if (issue?.code === 'unrecognized_keys') path.push(issue.keys[0] ?? '');
-  throw invalid(pathText(path) || 'body', issue?.message ?? 'is not valid');
+  throw invalid(pathText(path) || 'body', `${issue?.message ?? 'is not valid'}${found(issue?.input)}`);
+}
+
+/** What stood there instead, where it is short enough to be read. */
+function found(input: unknown): string {
+  const text = typeof input === 'object' && input !== null ? undefined : JSON.stringify(input);
+  return text === undefined || text.length > 40 ? '' : `, was ${text}`;
 }
 
 /** e.g. inputs.images[0] */
