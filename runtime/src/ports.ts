@@ -155,8 +155,6 @@ export class OperationInputs {
     }
     if (port.role === 'mask' && !data.every(value => value === 0 || value === 1))
       throw invalid(field, 'must be 0 (unknown) or 1 (known) everywhere');
-    if ((port.role === 'temperature' || port.role === 'truncation') && data.includes(0))
-      throw invalid(field, 'must be greater than 0');
     return port.role === 'data' && data instanceof Float32Array && !this.operation.name.startsWith('translate')
       ? { dtype: 'float32', shape, data: quantise(data, this.manifest.domain, this.seed, field) }
       : tensor;
@@ -186,6 +184,9 @@ export function checkCount(count: number, field: string, least = 1): number {
   return count;
 }
 
+/** The smallest float32 above 0. */
+const LEAST_POSITIVE = 2 ** -149;
+
 /** What one value of a port may be. */
 function rangeOf({ role, dtype }: Port, manifest: Manifest): readonly [number, number] {
   const { image, video, audio, text } = manifest.domain ?? {};
@@ -196,12 +197,14 @@ function rangeOf({ role, dtype }: Port, manifest: Manifest): readonly [number, n
     if (audio) return [-1, 1];
     if (text) return [0, text.vocabulary.length - 1];
   }
-  if (dtype === 'int32' || role === 'temperature' || role === 'truncation') return [0, Infinity];
+  if (role === 'temperature' || role === 'truncation') return [LEAST_POSITIVE, Infinity];
+  if (dtype === 'int32') return [0, Infinity];
   return [-Infinity, Infinity];
 }
 
 function rangeText(least: number, greatest: number): string {
   if (greatest < Infinity) return `from ${least} to ${greatest}`;
+  if (least === LEAST_POSITIVE) return 'greater than 0, and finite';
   return least > -Infinity ? `${least} or more, and finite` : 'finite';
 }
 
