@@ -2,14 +2,13 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { genserve, type Running, start, temporaryFolder } from './testing/genserve.js';
+import { genserve, start, stopAll, temporaryFolder } from './testing/genserve.js';
 import { noiseImages } from './testing/images.js';
 
 const folder = temporaryFolder();
-let killed: Running | undefined;
-afterAll(async () => {
-  killed?.process.kill('SIGKILL');
-  await rm(folder, { recursive: true, force: true });
+afterAll(() => {
+  stopAll();
+  return rm(folder, { recursive: true, force: true });
 });
 
 const plan = `
@@ -41,7 +40,7 @@ function begins(name: string): number[] {
 
 describe('genserve batch', () => {
   it('killed halfway and started again, finishes without repeating what was done', async () => {
-    killed = start(folder, 'batch', 'plan.yaml', '--threads', '1');
+    const killed = start(folder, 'batch', 'plan.yaml', '--threads', '1');
     await killed.says(/second: training/);
     const checkpoints = join(folder, 'runs/second/checkpoints');
     while (!existsSync(checkpoints) || !readdirSync(checkpoints).some(name => /^step-0*[1-9]\d*\.ckpt$/.test(name)))

@@ -4,10 +4,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { NoiseStream, writeNpy } from '@genserve/runtime';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { genserve, type Outcome, start, temporaryFolder } from './testing/genserve.js';
+import { genserve, type Outcome, start, stopAll, temporaryFolder } from './testing/genserve.js';
 
 const folder = temporaryFolder();
-afterAll(() => rm(folder, { recursive: true }));
+afterAll(() => {
+  stopAll();
+  return rm(folder, { recursive: true, force: true });
+});
 
 /** Half of 8x8 grey images are light on the left, half on the right. */
 function images(count: number): Uint8Array {

@@ -23,9 +23,17 @@ export interface Running {
 
 export const temporaryFolder = (): string => mkdtempSync(join(tmpdir(), 'genserve-cli-'));
 
+const running = new Set<ChildProcess>();
+
+/** Ends what a test that failed has left behind. */
+export function stopAll(): void {
+  for (const child of running) child.kill('SIGKILL');
+}
+
 /** Starts `genserve ...words` in a folder. */
 export function start(folder: string, ...words: readonly string[]): Running {
   const child = spawn(process.execPath, [binary, ...words], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  running.add(child);
   let stdout = '';
   let stderr = '';
   const watchers: { pattern: RegExp; found: () => void; lost: (why: Error) => void }[] = [];
@@ -41,6 +49,7 @@ export function start(folder: string, ...words: readonly string[]): Running {
   });
   const ended = new Promise<Outcome>(resolve => {
     child.on('close', (code, signal) => {
+      running.delete(child);
       resolve({ code, signal, stdout, stderr });
       for (const { pattern, lost } of watchers) lost(new Error(`ended without saying ${pattern}: ${stderr}`));
     });
