@@ -7,6 +7,8 @@ import { integer, ints } from './infer.js';
 import type { Rule } from './rewrite.js';
 import type { Attributes, Node, Value } from './types.js';
 
+/** onnxruntime takes rows of channels in multiples of this. */
+const ALIGNMENT = 4;
 const TO_LAST = [0, 2, 3, 1];
 const TO_FIRST = [0, 3, 1, 2];
 
@@ -36,23 +38,29 @@ function convolve(
   block: number,
 ): Value | undefined {
   const [outputs, inputs, height, width] = weights.shape as [number, number, number, number];
-  if (integer(attributes, 'group', 1) !== 1 || outputs % block !== 0) return undefined;
-  const groups = outputs / block;
-  // [height, width, in, out], as tfjs has it
-  const filter = builder.transpose(weights, [2, 3, 1, 0]);
-  let [source, ordered]: [Value | undefined, Value | undefined] = [undefined, undefined];
-  if (inputs < block) {
-    // few channels are read plane by plane
-    source = x;
-    ordered = builder.transpose(builder.reshape(filter, [height, width, inputs, groups, block]), [3, 2, 0, 1, 4]);
-  } else if (inputs % block === 0) {
-    source = builder.emit('ReorderInput', [builder.transpose(x, TO_LAST)], { channels_last: 1 });
-    const split = builder.reshape(filter, [height, width, inputs / block, block, groups, block]);
-    ordered = builder.transpose(split, [4, 2, 0, 1, 3, 5]);
-  }
-  if (!source || !ordered) return undefined;
+  if (integer(attributes, 'group', 1) !== 1) return undefined;
+  const planes = inputs < block;
+  // onnxruntime fills the last group by itself where rows of channels are aligned
+  if (!planes && inputs % ALIGNMENT !== 0) return undefined;
+  const whole = (channels: number) => Math.ceil(channels / block) * block;
+  const [rows, columns] = [planes ? inputs : whole(inputs), whole(outputs)];
+  // [height, width, in, out], as tfjs has it, with zeros for what fills the groups
+  const filter = builder.emit('Pad', [builder.transpose(weights, [2, 3, 1, 0]), builder.scalar(0)], {
+    mode: 'constant',
+    pads: [0, 0, 0, 0, 0, 0, rows - inputs, columns - outputs],
+  });
+  const source = planes
+    ? x
+    : builder.emit('ReorderInput', [builder.transpose(x, TO_LAST)], { channels_last: 1, block });
+  const ordered = planes
+    ? // few channels are read plane by plane
+      builder.transpose(builder.reshape(filter, [height, width, rows, columns / block, block]), [3, 2, 0, 1, 4])
+    : builder.transpose(
+        builder.reshape(filter, [height, width, rows / block, block, columns / block, block]),
+        [4, 2, 0, 1, 3, 5],
+      );
   const { group: _, ...geometry } = attributes;
-  const result = builder.emit('BlockedConv', [source, builder.reshape(ordered, weights.shape)], {
+  const result = builder.emit('BlockedConv', [source, builder.reshape(ordered, [columns, rows, height, width])], {
     ...geometry,
     group: 1,
   });
@@ -70,9 +78,9 @@ function convolveTransposed(
   weights: Value,
   block: number,
 ): Value | undefined {
-  const [inputs, channels] = weights.shape as [number, number];
+  const [, channels] = weights.shape as [number, number];
   const plain = ints(attributes, 'dilations').every(each => each === 1) && integer(attributes, 'group', 1) === 1;
-  if (!plain || inputs % block !== 0 || channels % block !== 0) return undefined;
+  if (!plain || x.shape[1]! % ALIGNMENT !== 0) return undefined;
   const shape = outputs[0]!.shape;
   const plans = [0, 1].map(axis =>
     phases({

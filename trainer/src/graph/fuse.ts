@@ -56,7 +56,13 @@ function addBlockedBias(builder: GraphBuilder, image: Value, bias: Value): Value
   const node = blockedConvolution(builder, image);
   const channels = image.shape.at(-1)!;
   if (node?.inputs.length !== 2 || size(bias.shape) !== channels || bias.shape.at(-1) !== channels) return undefined;
-  const inputs = [...node.inputs, builder.reshape(bias, [channels])];
+  // zeros for the channels that fill the last group
+  const filling = node.outputs[0]!.shape[1]! - channels;
+  const whole = builder.emit('Pad', [builder.reshape(bias, [channels]), builder.scalar(0)], {
+    mode: 'constant',
+    pads: [0, filling],
+  });
+  const inputs = [...node.inputs, whole];
   return builder.emit('ReorderOutput', [builder.emit('BlockedConv', inputs, node.attributes)], image.node!.attributes);
 }
 
@@ -67,7 +73,10 @@ function activateBlocked(builder: GraphBuilder, image: Value | undefined): Value
   return builder.emit('ReorderOutput', [active], image!.node!.attributes);
 }
 
-/** Activations that `nn/` spells out, because tfjs's own have no second derivative, as ONNX has them: one pass over memory. */
+/**
+ * Activations that `nn/` spells out, because tfjs's own have no second derivative, as ONNX has them: one pass over memory.
+ * Elu stays spelled out: onnxruntime's own gives the last bits of a row by where its threads part the batch.
+ */
 function wholeActivation(
   builder: GraphBuilder,
   operator: string,
@@ -75,14 +84,6 @@ function wholeActivation(
 ): Value | undefined {
   const source = left?.node?.operator === 'Relu' ? left.node.inputs[0] : undefined;
   if (!source || !right) return undefined;
-  // max(x, 0) + (e^min(x, 0) - 1)
-  if (operator === 'Add' && right.node?.operator === 'Sub' && uniformNumber(right.node.inputs[1]) === 1) {
-    const exponent = right.node.inputs[0]?.node;
-    const below = exponent?.operator === 'Exp' ? exponent.inputs[0]?.node : undefined;
-    if (below?.operator === 'Min' && below.inputs[0] === source && uniformNumber(below.inputs[1]) === 0) {
-      return builder.emit('Elu', [source], { alpha: 1 });
-    }
-  }
   // max(x, 0) - a max(-x, 0)
   if (operator === 'Sub' && right.node?.operator === 'Mul') {
     const [slope, below] = right.node.inputs;

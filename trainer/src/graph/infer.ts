@@ -258,15 +258,17 @@ const RULES: Readonly<Record<string, Rule>> = {
   Conv: convolution,
   // in onnxruntime's blocked layout, whose shapes are written as if it were [batch, channels, height, width]
   BlockedConv: convolution,
-  ReorderInput: inputs => {
+  ReorderInput: (inputs, attributes) => {
     const { type, shape } = at(inputs, 0);
-    return { type, shape: [shape[0]!, shape[3]!, shape[1]!, shape[2]!] };
+    const block = integer(attributes, 'block');
+    return { type, shape: [shape[0]!, Math.ceil(shape[3]! / block) * block, shape[1]!, shape[2]!] };
   },
   ReorderOutput: (inputs, attributes) => {
     const { type, shape } = at(inputs, 0);
-    const [batch, channels, height, width] = shape;
+    const [batch, , height, width] = shape;
+    const channels = integer(attributes, 'channels');
     const last = integer(attributes, 'channels_last') === 1;
-    return { type, shape: last ? [batch!, height!, width!, channels!] : shape };
+    return { type, shape: last ? [batch!, height!, width!, channels] : [batch!, channels, height!, width!] };
   },
   ConvTranspose: transposedConvolution,
   // x and dy in ONNX's layout -> [height, width, in, out]

@@ -2,7 +2,7 @@
 // node's only output, or undefined.
 import type { GraphBuilder } from './builder.js';
 import { uniformNumber } from './builder.js';
-import { broadcast, ints, TYPE_CODES } from './infer.js';
+import { broadcast, integer, ints, TYPE_CODES } from './infer.js';
 import type { Attributes, Value } from './types.js';
 import { sameShape } from './types.js';
 
@@ -130,9 +130,12 @@ const REWRITES: Readonly<Record<string, Rewrite>> = {
       perm.map(axis => value!.shape[axis]!),
     );
   },
-  ReorderInput: (_, [value]) => {
+  ReorderInput: (_, [value], attributes) => {
     const left = producer(value!, 'ReorderOutput');
-    return left?.attributes.channels_last === 1 ? left.inputs[0] : undefined;
+    const source = left?.attributes.channels_last === 1 ? left.inputs[0] : undefined;
+    // what fills the last group is zero, as it was before
+    const channels = Math.ceil(value!.shape[3]! / integer(attributes, 'block')) * integer(attributes, 'block');
+    return source?.shape[1] === channels ? source : undefined;
   },
   Concat: (_, inputs) => (inputs.length === 1 ? inputs[0] : undefined),
   Slice: (_, [value], attributes) => {

@@ -29,7 +29,11 @@ const OPERANDS: Readonly<Record<string, { first: number; names: readonly string[
 /** Operands that are scalars, not lists. */
 const SCALAR_OPERANDS = new Set(['CumSum', 'Trilu']);
 /** Attributes for shape inference only. */
-const INTERNAL: Readonly<Record<string, readonly string[]>> = { Loop: ['trips'], OneHot: ['depth'] };
+const INTERNAL: Readonly<Record<string, readonly string[]>> = {
+  Loop: ['trips'],
+  OneHot: ['depth'],
+  ReorderInput: ['block'],
+};
 const FLOATS = new Set(['alpha', 'beta', 'gamma', 'epsilon', 'momentum']);
 
 /** Where initialisers lie in the weights file. One instance serves all graphs that share the file. */

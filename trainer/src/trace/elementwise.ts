@@ -59,6 +59,15 @@ export function elementType(call: KernelCall, dtype: unknown): ElementType {
 // Klambauer et al. 2017, Self-Normalizing Neural Networks, eq. 2 and 14; tfjs rounds them the same way.
 const SELU = { alpha: 1.6732632423543772, gamma: 1.0507009873554805 };
 
+/**
+ * max(x, 0) and e^min(x, 0) - 1, of which Elu and Selu are made. onnxruntime's own Elu gives the last bits of a row by
+ * where its threads part the batch, and a sample may not depend on what it is batched with.
+ */
+function eluParts(builder: GraphBuilder, x: Value): [above: Value, below: Value] {
+  const exponential = builder.emit('Exp', [builder.emit('Min', [x, builder.scalar(0)])]);
+  return [builder.emit('Relu', [x]), builder.emit('Sub', [exponential, builder.scalar(1)])];
+}
+
 export const elementwise: KernelGroup = {
   Abs: unary('Abs'),
   Acos: unary('Acos'),
@@ -86,7 +95,7 @@ export const elementwise: KernelGroup = {
   },
   Cos: unary('Cos'),
   Cosh: unary('Cosh'),
-  Elu: call => call.builder.emit('Elu', [call.input('x')], { alpha: 1 }),
+  Elu: call => call.builder.emit('Add', eluParts(call.builder, call.input('x'))),
   EluGrad: call => {
     // y > 0 ? dy : dy * (y + 1)
     const { builder } = call;
@@ -202,7 +211,14 @@ export const elementwise: KernelGroup = {
     const condition = cast(builder, call.input('condition'), 'bool');
     return builder.emit('Where', [condition, call.input('t'), call.input('e')]);
   },
-  Selu: call => call.builder.emit('Selu', [call.input('x')], SELU),
+  Selu: call => {
+    // gamma max(x, 0) + gamma alpha (e^min(x, 0) - 1)
+    const { builder } = call;
+    const x = call.input('x');
+    const [above, below] = eluParts(builder, x);
+    const scaled = builder.emit('Mul', [below, builder.scalar(SELU.alpha)]);
+    return builder.emit('Mul', [builder.emit('Add', [above, scaled]), builder.scalar(SELU.gamma)]);
+  },
   Sigmoid: unary('Sigmoid'),
   Sign: unary('Sign'),
   Sin: unary('Sin'),
