@@ -126,6 +126,7 @@ export const manifestSchema = object<Manifest>({
       output: required,
       values: list(number),
       tolerance: number,
+      stride: count,
     }),
   ),
   needs: optional(object({ memoryBytes: count, operators: texts })),

@@ -223,9 +223,9 @@ async function recordGolden(generator: BundleGenerator): Promise<Golden[]> {
   const golden: Golden[] = [];
   for (const { name: operation } of manifest.operations) {
     const outputs = await goldenValues(runner, manifest, operation, GOLDEN);
-    for (const [output, values] of Object.entries(outputs)) {
+    for (const [output, recorded] of Object.entries(outputs)) {
       const { seed, batch } = GOLDEN;
-      golden.push({ operation, seed, batch, output, values, tolerance: tolerance(values) });
+      golden.push({ operation, seed, batch, output, ...recorded, tolerance: tolerance(recorded.values) });
     }
   }
   return golden;
@@ -245,9 +245,9 @@ async function variantError(draft: Manifest, files: BundleFiles, generator: Bund
     for (const { name } of draft.operations) {
       const expected = await goldenValues(generator.runner, draft, name, GOLDEN);
       const found = await goldenValues(variant.runner, draft, name, GOLDEN);
-      for (const [output, values] of Object.entries(expected))
+      for (const [output, { values }] of Object.entries(expected))
         for (const [index, value] of values.entries())
-          greatest = Math.max(greatest, Math.abs(value - found[output]![index]!));
+          greatest = Math.max(greatest, Math.abs(value - found[output]!.values[index]!));
     }
     return greatest;
   } finally {

@@ -212,7 +212,7 @@ export interface File {
 }
 
 /**
- * What `verify` recomputes: an operation run with this seed and batch gives these first numbers of this output.
+ * What `verify` recomputes: an operation run with this seed and batch gives these numbers of this output.
  * Data inputs are the uniform noise "golden/<port>" of the same seed; other inputs take their defaults.
  */
 export interface Golden {
@@ -220,8 +220,11 @@ export interface Golden {
   seed: number;
   batch: number;
   output: string;
+  /** Elements 0, stride, 2 stride, ... of the output, row-major. */
   values: number[];
   tolerance: number;
+  /** 1 when 0 or absent: the first elements. */
+  stride: number;
 }
 
 export interface Needs {
@@ -1330,7 +1333,7 @@ export const File: MessageFns<File> = {
 };
 
 function createBaseGolden(): Golden {
-  return { operation: "", seed: 0, batch: 0, output: "", values: [], tolerance: 0 };
+  return { operation: "", seed: 0, batch: 0, output: "", values: [], tolerance: 0, stride: 0 };
 }
 
 export const Golden: MessageFns<Golden> = {
@@ -1342,6 +1345,7 @@ export const Golden: MessageFns<Golden> = {
       output: isSet(object.output) ? globalThis.String(object.output) : "",
       values: globalThis.Array.isArray(object?.values) ? object.values.map((e: any) => globalThis.Number(e)) : [],
       tolerance: isSet(object.tolerance) ? globalThis.Number(object.tolerance) : 0,
+      stride: isSet(object.stride) ? globalThis.Number(object.stride) : 0,
     };
   },
 
@@ -1365,6 +1369,9 @@ export const Golden: MessageFns<Golden> = {
     if (message.tolerance !== 0) {
       obj.tolerance = floatToJson(message.tolerance);
     }
+    if (message.stride !== 0) {
+      obj.stride = Math.round(message.stride);
+    }
     return obj;
   },
 
@@ -1379,6 +1386,7 @@ export const Golden: MessageFns<Golden> = {
     message.output = object.output ?? "";
     message.values = object.values?.map((e) => e) || [];
     message.tolerance = object.tolerance ?? 0;
+    message.stride = object.stride ?? 0;
     return message;
   },
 };
