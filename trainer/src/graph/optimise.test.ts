@@ -116,3 +116,31 @@ test('activations written out for their derivatives become one node', () => {
 test('but not Elu, whose kernel rounds by where its threads part the batch', () => {
   expect(operators(exported(x => elu(x)))).toEqual(['Relu', 'Min', 'Exp', 'Sub', 'Add']);
 });
+
+test('equal updates of small parameters are computed together, and only what leads to nothing else', () => {
+  const scope = new Scope();
+  const variables = [[3], [2, 2], [5]].map((shape, index) =>
+    scope.parameter(`parameter${index}`, shape, () => new Float32Array()),
+  );
+  const program: Program = {
+    name: 'step',
+    inputs: [{ name: 'rate', dtype: 'float32', shape: [] }],
+    state: variables,
+    run: ({ rate }) => {
+      const squares = variables.map(({ value }) => tf.square(value));
+      for (const variable of variables)
+        variable.assign(tf.sub(variable.value, tf.mul(rate!, tf.mul(variable.value, 2))));
+      return { norm: tf.addN(squares.map(square => tf.sum(square))) };
+    },
+  };
+  const graph = optimise(trace(program, 1), { block: 16 });
+  const count = (operator: string) => operators(graph).filter(each => each === operator).length;
+  // three squares for the norm, and two products for all updates
+  expect([count('Mul'), count('Sub'), count('Concat'), count('Split')]).toEqual([5, 1, 1, 1]);
+  expect(graph.outputs.map(({ name, value }) => [name, value.shape])).toEqual([
+    ['norm', []],
+    ['next/parameter0', [3]],
+    ['next/parameter1', [2, 2]],
+    ['next/parameter2', [5]],
+  ]);
+});

@@ -5,6 +5,7 @@ import { sinkTransposes } from './layout.js';
 import { lowerGradients } from './lower.js';
 import { rewrite } from './rewrite.js';
 import type { Graph } from './types.js';
+import { joinUpdates } from './updates.js';
 
 export interface OptimiseOptions {
   /**
@@ -19,5 +20,6 @@ export function optimise(graph: Graph, { block }: OptimiseOptions = {}): Graph {
   const laidOut = block === undefined ? rewrite(graph, sinkTransposes) : rewrite(graph, blockConvolutions(block));
   const lowered = rewrite(laidOut, lowerGradients);
   const settled = rewrite(lowered, readActivations(lowered));
-  return rewrite(settled, fuse(settled));
+  const fused = rewrite(settled, fuse(settled));
+  return block === undefined ? fused : joinUpdates(fused);
 }
