@@ -257,7 +257,7 @@ describe.each(cases)('$name', subjectCase => {
     const { map } = await (await served(subject, 'log_prob_map'))(3, given);
     const exported = await (await served(subject, 'log_prob'))(3, given);
     for (const row of [0, 1, 2]) {
-      const sum = map!.data.subarray(20 * row, 20 * (row + 1)).reduce((total, value) => total + value, 0);
+      const sum = Array.from(map!.data.subarray(20 * row, 20 * (row + 1))).reduce((total, value) => total + value, 0);
       expect(sum / log_prob!.data[row]!).toBeCloseTo(1, 5);
       expect(exported.log_prob!.data[row]! / log_prob!.data[row]!).toBeCloseTo(1, 5);
     }

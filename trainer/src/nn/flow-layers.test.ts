@@ -138,7 +138,7 @@ describe('data-dependent initialisation', () => {
     });
     for (const { data } of Object.values(normalised)) {
       for (let channel = 0; channel < 4; channel++) {
-        const own = data.filter((_, i) => i % 4 === channel);
+        const own = Array.from(data).filter((_, i) => i % 4 === channel);
         const mean = own.reduce((sum, each) => sum + each, 0) / own.length;
         const variance = own.reduce((sum, each) => sum + (each - mean) ** 2, 0) / own.length;
         expect(mean).toBeCloseTo(0, 3);
@@ -218,14 +218,14 @@ describe('batch normalisation in a flow', () => {
       batch(1),
       train,
     );
-    const columns = [0, 1].map(column => batch(1).data.filter((_, i) => i % 2 === column));
+    const columns = [0, 1].map(column => Array.from(batch(1).data).filter((_, i) => i % 2 === column));
     const variances = columns.map(values => {
       const mean = values.reduce((sum, value) => sum + value, 0) / 50;
       return values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / 50;
     });
     const expected = variances.reduce((sum, variance) => sum - 0.5 * Math.log(variance + 1e-5), 0);
     expect(logDeterminant!.data[0]).toBeCloseTo(expected, 4);
-    expect(y!.data.reduce((sum, value) => sum + value ** 2, 0)).toBeCloseTo(100, 1);
+    expect(Array.from(y!.data).reduce((sum, value) => sum + value ** 2, 0)).toBeCloseTo(100, 1);
   });
 
   test('serves with the statistics of all that it was trained on, remembered as the averaged parameters are', async () => {
@@ -233,7 +233,7 @@ describe('batch normalisation in a flow', () => {
     for (const seed of [1, 2, 3, 4]) await evaluate(scope.variables(), state, batch(seed), train);
     let [mean, variance] = [0, 1];
     [1, 2, 3, 4].forEach((seed, index) => {
-      const own = batch(seed).data.filter((_, i) => i % 2 === 0);
+      const own = Array.from(batch(seed).data).filter((_, i) => i % 2 === 0);
       const centre = own.reduce((sum, value) => sum + value, 0) / 50;
       const spread = own.reduce((sum, value) => sum + (value - centre) ** 2, 0) / 49;
       const rate = averagingRate(0.9, index + 1);
