@@ -7,6 +7,7 @@ import { bytes, type Figures, integer, paint, say } from './output.js';
 export interface ExportFlags {
   readonly testRows?: number;
   readonly calibrationRows?: number;
+  readonly description?: string;
 }
 
 export const exportOptions = {
@@ -14,10 +15,12 @@ export const exportOptions = {
     new Option('--test-rows <count>', 'test rows whose likelihood the bundle states').argParser(positiveInteger),
   calibrationRows: () =>
     new Option('--calibration-rows <count>', 'held-out rows that calibrate its scores').argParser(positiveInteger),
+  description: () => new Option('--description <text>', 'what the model is, for the people who will choose it'),
 };
 
-export function exportFlags({ testRows, calibrationRows }: ExportFlags): ExportOptions {
+export function exportFlags({ testRows, calibrationRows, description }: ExportFlags): ExportOptions {
   return {
+    ...(description !== undefined && { description }),
     ...(calibrationRows !== undefined && { calibrationRows }),
     ...(testRows !== undefined && { evaluation: { rows: testRows, k: 100 } }),
   };

@@ -13,6 +13,7 @@ export function exportCommand(): Command {
     .option('--name <name>', "of the bundle; the run's when absent")
     .addOption(exportOptions.testRows())
     .addOption(exportOptions.calibrationRows())
+    .addOption(exportOptions.description())
     .addOption(jsonOption())
     .action(async (folder: string, flags: ExportFlags & { out: string; name?: string; json?: boolean }) => {
       const { metrics, context } = await exportRun(folder, { ...exportFlags(flags), out: flags.out, name: flags.name });

@@ -16,6 +16,7 @@ export function resumeCommand(): Command {
     .addOption(threadsOption())
     .addOption(exportOptions.testRows())
     .addOption(exportOptions.calibrationRows())
+    .addOption(exportOptions.description())
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  $ genserve resume runs/vae-mnist-2030-01-02-03-04-05\n')
     .action(async (folder: string, flags: Finish & ExportFlags & EngineFlags) => {
