@@ -1,4 +1,5 @@
 // Operations as ONNX files: traced at two batch sizes, optimised, compared, and written over one weights file.
+import { GenserveError } from '@genserve/runtime';
 import type { Program, State } from '../engine/program.js';
 import { compareRecordings } from '../graph/batch.js';
 import { countMacs, countParameters, listOperators } from '../graph/cost.js';
@@ -45,6 +46,13 @@ function exportOperation(program: Program, parameters: State, weights: Weights):
   const [first, second] = [record(BATCHES[0]), record(BATCHES[1])];
   const batch = compareRecordings(first, second, () => record(BATCHES[2]));
   const { graph } = first;
+  for (const { name, value } of graph.outputs) {
+    if (batch.hasBatch(value)) continue;
+    throw new GenserveError(
+      'CONFIGURATION_INVALID',
+      `output '${name}' of operation '${program.name}' has shape [${value.shape}] whatever the batch: its dimension 0 must be the batch`,
+    );
+  }
   const grown = countMacs(second.graph) - countMacs(graph);
   return {
     name: program.name,

@@ -60,6 +60,10 @@ describe('a recording refuses', () => {
     expect(exported(x => tf.sum(tf.softmax(pairs(x))))).toThrow(/not a linear function of the batch/);
   });
 
+  test('an output without the batch', () => {
+    expect(exported(x => tf.mean(x))).toThrow(/output 'y' of operation 'probe' .* dimension 0 must be the batch/);
+  });
+
   test('a constant that grows with the batch unless it repeats one number', () => {
     const rising = (x: tf.Tensor) =>
       tf.tensor(
