@@ -15,6 +15,20 @@ export interface Flow {
   decode(codes: readonly Tensor[]): Tensor;
 }
 
+/** Through the codes and back: the picture itself, but for rounding. */
+export function reconstruction(flow: Flow, data: FlowData): OperationSpec {
+  const x: PortSpec = { name: 'x', role: 'data', shape: data.shape };
+  return {
+    name: 'reconstruct',
+    inputs: [x],
+    outputs: [{ ...x, name: 'y' }],
+    run(inputs) {
+      const { codes } = flow.encode(data.forward(inputs.x!).y, 'serve');
+      return { y: data.inverse(flow.decode(codes)) };
+    },
+  };
+}
+
 /** Step and operations of a flow with these parameters. */
 export function flowModel(flow: Flow, data: FlowData, parameters: readonly Variable[]): Model {
   /** log p(x), nats, [batch]; of quantised data the log-weight of one dequantisation. */
@@ -34,7 +48,6 @@ export function flowModel(flow: Flow, data: FlowData, parameters: readonly Varia
   const atTemperature = (noise: Tensor, temperature: Tensor) =>
     tf.mul(noise, tf.reshape(temperature, [-1, ...noise.shape.slice(1).map(() => 1)]));
   const decode = (codes: readonly Tensor[]) => data.inverse(flow.decode(codes));
-  const encode = (x: Tensor) => flow.encode(data.forward(x).y, 'serve').codes;
 
   const likelihood: StepSpec = {
     name: 'likelihood',
@@ -64,12 +77,11 @@ export function flowModel(flow: Flow, data: FlowData, parameters: readonly Varia
       outputs: [x],
       run: inputs => ({ x: decode(flow.latents.map(({ name }) => inputs[name]!)) }),
     },
-    { name: 'encode', inputs: [x], outputs: latents, run: inputs => byName(encode(inputs.x!)) },
     {
-      name: 'reconstruct',
+      name: 'encode',
       inputs: [x],
-      outputs: [{ ...x, name: 'y' }],
-      run: inputs => ({ y: decode(encode(inputs.x!)) }),
+      outputs: latents,
+      run: inputs => byName(flow.encode(data.forward(inputs.x!).y, 'serve').codes),
     },
     {
       name: 'log_prob',

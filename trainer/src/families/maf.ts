@@ -32,7 +32,7 @@ export type MafConfiguration = z.infer<typeof configuration>;
 
 const presets = {
   /** What ships: a bundle of at most 4 MB in float16 on MNIST. */
-  small: { layers: 5, hidden: [300] },
+  small: { layers: 5, hidden: [150], blocks: 4 },
   /** Papamakarios et al. 2017, sec. 4.2: MAF (5). */
   paper: { layers: 5, hidden: [1024, 1024] },
   /** The same, twice as deep: MAF (10). */

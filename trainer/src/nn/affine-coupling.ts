@@ -20,8 +20,13 @@ export interface AffineCouplingOptions {
 
 /** Scales start near 1: sigmoid(2) = 0.88. */
 const SCALE_SHIFT = 2;
+/**
+ * No scale is below sigmoid(-3) = 0.047: a guard, so that pictures unlike any that were trained on can be taken back as
+ * well (Behrmann et al. 2021, "Understanding and mitigating exploding inverses").
+ */
+const LEAST_LOGIT = -3;
 
-/** [batch, height, width, channels]: y = (a, (b + shift(a)) * sigmoid(h(a) + 2)) for the halves (a, b) of x. */
+/** [batch, height, width, channels]: y = (a, (b + shift(a)) * scale(a)), scale = max(sigmoid(h + 2), sigmoid(-3)), for the halves (a, b) of x. */
 export function affineCoupling(scope: Scope, { channels, width }: AffineCouplingOptions): FlowLayer {
   const half = channels / 2;
   const first = actnormConvolution(scope, 1, { inputs: half, outputs: width, size: 3 });
@@ -29,7 +34,7 @@ export function affineCoupling(scope: Scope, { channels, width }: AffineCoupling
   const last = zeroConvolutionPair(scope.child('convolution3'), { inputs: width, outputs: half });
   const network = (a: Tensor, mode: FlowMode) => {
     const [shift, h] = last(relu(second(relu(first(a, mode)), mode)));
-    return { shift, logit: tf.add(h, SCALE_SHIFT) };
+    return { shift, logit: tf.maximum(tf.add(h, SCALE_SHIFT), LEAST_LOGIT) };
   };
   const halves = (x: Tensor) => tf.split(x, 2, 3) as [Tensor, Tensor]; // as many as asked for
   return {

@@ -4,9 +4,11 @@ import type { Tensor } from '@tensorflow/tfjs';
 import { eagerEngine } from '../engine/eager.js';
 import type { Engine } from '../engine/engine.js';
 import type { State } from '../engine/program.js';
+import { halfPrecision } from '../export/float16.js';
 import { operationProgram } from '../export/operation-program.js';
 import type { Family, Model } from '../family.js';
 import { Scope, type Variable } from '../nn/variable.js';
+import { exportOperations } from '../trace/operations.js';
 import { initialState } from '../train/initial-state.js';
 
 /** First values, each parameter moved by normal numbers times `amount`: no scale is 1 and no bias 0 any more. */
@@ -76,6 +78,17 @@ export async function runFlow(
   } finally {
     await executable.close();
   }
+}
+
+/** What the operations of a model take in a bundle at half precision, graphs included. */
+export function halfPrecisionBytes({ model, variables, state }: FlowSubject): number {
+  const programs = model.operations.map(operation => operationProgram(operation, variables));
+  const { operations, weights } = exportOperations(programs, state);
+  const half = halfPrecision(
+    operations.map(operation => operation.model),
+    weights,
+  );
+  return half.models.reduce((sum, { length }) => sum + length, half.weights.length);
 }
 
 /** `body` on `x` with the variables at the values of `state`, on TensorFlow.js's cpu backend; keeps what it assigns. */
