@@ -12,7 +12,9 @@ import {
   type Operation,
   openBundle,
   type Port,
+  type Runner,
   type Score,
+  type Tensor,
 } from '@genserve/runtime';
 import type { Dataset } from '../data/dataset.js';
 import { evaluateLikelihood } from '../evaluate/likelihood.js';
@@ -223,17 +225,38 @@ async function recordGolden(generator: BundleGenerator): Promise<Golden[]> {
   const golden: Golden[] = [];
   for (const { name: operation } of manifest.operations) {
     const outputs = await goldenValues(runner, manifest, operation, GOLDEN);
+    const nudged = await goldenValues(nudgedInputs(runner), manifest, operation, GOLDEN);
     for (const [output, recorded] of Object.entries(outputs)) {
       const { seed, batch } = GOLDEN;
-      golden.push({ operation, seed, batch, output, ...recorded, tolerance: tolerance(recorded.values) });
+      const allowed = tolerance(recorded.values, nudged[output]!.values);
+      golden.push({ operation, seed, batch, output, ...recorded, tolerance: allowed });
     }
   }
   return golden;
 }
 
-/** Platforms differ by 1e-4 in pictures (contract, section 3), and by the rounding of long sums in log-probabilities. */
-function tolerance(values: readonly number[]): number {
-  return Math.max(1e-4, 1e-5 * Math.max(...values.map(Math.abs)));
+/**
+ * Platforms differ by 1e-4 in pictures (contract, section 3), by the rounding of long sums in log-probabilities, and by more
+ * where the model itself magnifies rounding: the inverse of a flow does so far from its data, as these inputs are.
+ */
+function tolerance(values: readonly number[], nudged: readonly number[]): number {
+  const magnified = Math.max(...values.map((value, i) => Math.abs(value - nudged[i]!)));
+  return Math.max(1e-4, 1e-5 * Math.max(...values.map(Math.abs)), magnified);
+}
+
+/** A few units in the last place of a float32. */
+const NUDGE = 1 + 2 ** -20;
+
+/** Runs the same operations on inputs that are a rounding error away. */
+function nudgedInputs(runner: Runner): Runner {
+  const nudge = (tensor: Tensor): Tensor =>
+    tensor.dtype === 'float32' ? { ...tensor, data: tensor.data.map(value => value * NUDGE) } : tensor;
+  return {
+    run: (operation, feeds, options) =>
+      runner.run(operation, Object.fromEntries(Object.entries(feeds).map(([name, x]) => [name, nudge(x)])), options),
+    rowsPerStep: operation => runner.rowsPerStep(operation),
+    close: () => runner.close(),
+  };
 }
 
 /** Largest difference of the float16 variant's recorded values from the float32 graphs'. */

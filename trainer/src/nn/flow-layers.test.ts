@@ -107,6 +107,33 @@ describe('an affine coupling', () => {
   });
 });
 
+describe('layers far from the data that they were trained on', () => {
+  test('scale by no less than sigmoid(-3) in a coupling', async () => {
+    const { layer, variables, state } = built({ ...cases[1]!, build: coupling });
+    const x = float32(
+      [20, ...image],
+      normals('x', [20, ...image]).map(value => 1000 * value),
+    );
+    const { logDeterminant } = await evaluate(variables, state, x, forward(layer));
+    // Half of 2 x 3 x 4 elements are scaled.
+    const least = -12 * Math.log(1 + Math.exp(3));
+    expect(Math.min(...logDeterminant!.data)).toBeGreaterThan(least - 1e-3);
+    expect(Math.min(...logDeterminant!.data)).toBeLessThan(least / 2);
+  });
+
+  test('scale by no more than exp(5) in a masked affine layer', async () => {
+    const { layer, variables, state } = built(cases[5]!);
+    const x = float32(
+      [20, ...vector],
+      normals('x', [20, ...vector]).map(value => 1000 * value),
+    );
+    const { logDeterminant } = await evaluate(variables, state, x, forward(layer));
+    const greatest = Math.max(...logDeterminant!.data.map(Math.abs));
+    expect(greatest).toBeLessThanOrEqual(6 * 5);
+    expect(greatest).toBeGreaterThan(10);
+  });
+});
+
 describe('data-dependent initialisation', () => {
   test('gives the activations of every actnorm mean 0 and variance 1, within and between steps', async () => {
     const scope = new Scope();
