@@ -43,8 +43,8 @@ export const glow: Family<GlowConfiguration> = {
   configuration,
   presets,
   defaultPreset: 'small',
-  // Without a warm-up the first updates, of a product of many scales, end in a poor minimum. Gradients are of bits per
-  // dimension: norms of 10 to 30 are common, those above the limit rare.
+  // Without a warm-up the first updates, of a product of many scales, end in a poor minimum. Gradients, of bits per
+  // dimension, have norms near 10 but for the time of the greatest learning rate, when single ones are in the hundreds.
   training: {
     batch: 64,
     optimiser: { name: 'adamax', learningRate: 5e-3 },
