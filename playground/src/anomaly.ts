@@ -41,6 +41,7 @@ export class AnomalyPanel {
   readonly #figures = element('verdict-figures', HTMLElement);
   readonly #scale = element('scale', HTMLElement);
   readonly #mark = element('scale-mark', HTMLElement);
+  readonly #settle = debounced(() => void this.score(), SETTLE_MS);
   #session: ModelSession | undefined;
   #running: AbortController | undefined;
   /** The row that is scored, where it did not come from the pad's pixels. */
@@ -48,12 +49,11 @@ export class AnomalyPanel {
 
   constructor(events: AnomalyEvents) {
     this.#events = events;
-    const settle = debounced(() => void this.score(), SETTLE_MS);
     this.#pad = new Pad(() => {
       this.#given = undefined;
-      settle();
+      this.#settle.schedule();
     });
-    this.#centre.addEventListener('change', settle);
+    this.#centre.addEventListener('change', () => this.#settle.schedule());
     element('clear', HTMLButtonElement).addEventListener('click', () => this.#clear());
     element('take-sample', HTMLButtonElement).addEventListener('click', () => {
       const next = this.#events.nextSample();
@@ -89,7 +89,7 @@ export class AnomalyPanel {
   async score(): Promise<void> {
     const session = this.#session;
     if (!session) return;
-    this.#running?.abort();
+    this.#stop();
     const running = new AbortController();
     this.#running = running;
     const { signal } = running;
@@ -193,8 +193,14 @@ export class AnomalyPanel {
     this.#words.dataset.decision = decision;
   }
 
-  #clear(): void {
+  /** Nothing under way or put off may speak after this. */
+  #stop(): void {
+    this.#settle.cancel();
     this.#running?.abort();
+  }
+
+  #clear(): void {
+    this.#stop();
     this.#given = undefined;
     this.#pad.clear();
     for (const canvas of [this.#reconstruction, this.#heat]) {

@@ -14,11 +14,21 @@ export function context2d(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
   return context;
 }
 
-/** Calls `action` once, `delayMs` after the last of a quick series of calls. */
-export function debounced(action: () => void, delayMs: number): () => void {
+export interface Debounced {
+  /** Puts the action off until `delayMs` after the last of a quick series of these calls. */
+  schedule(): void;
+  /** Forgets an action that has been put off. */
+  cancel(): void;
+}
+
+export function debounced(action: () => void, delayMs: number): Debounced {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  return () => {
-    clearTimeout(timer);
-    timer = setTimeout(action, delayMs);
+  const cancel = (): void => clearTimeout(timer);
+  return {
+    schedule() {
+      cancel();
+      timer = setTimeout(action, delayMs);
+    },
+    cancel,
   };
 }

@@ -41,7 +41,7 @@ export class SamplingPanel {
       event.preventDefault();
       void this.generate();
     });
-    const settle = debounced(() => void this.generate(), SETTLE_MS);
+    const { schedule: settle } = debounced(() => void this.generate(), SETTLE_MS);
     for (const input of [this.#seed, this.#temperature]) input.addEventListener('input', settle);
     this.#form.addEventListener('change', event => {
       if (event.target !== this.#seed && event.target !== this.#temperature) settle();
