@@ -56,12 +56,6 @@ export interface Drawing {
   readonly states: NamedTensors;
 }
 
-/** The pixels that the model is of: those of the domain, to be binarised anew at every step where they are grey. */
-export function binaryDomain(domain: Domain): Domain {
-  if (!domain.image || domain.image.levels === 2) return domain;
-  return { image: { ...domain.image, levels: 2, binarisation: 'dynamic' } };
-}
-
 /** Throws CONFIGURATION_INVALID where the domain is not one of binary images of one channel. */
 export function binaryImageOf(family: string, domain: Domain): ImageDomain {
   const { image } = domain;

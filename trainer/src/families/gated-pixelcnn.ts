@@ -8,11 +8,11 @@ import { gatedStack } from '../nn/masked-gated-stack.js';
 import { tf } from '../trace/tensorflow.js';
 import {
   type BinaryAutoregressiveModel,
-  binaryDomain,
   binaryImageOf,
   binaryLogProb,
   binaryOperations,
 } from './binary-autoregressive.js';
+import { binaryDomain } from './binary-domain.js';
 import { rasterSampler } from './raster-sampler.js';
 
 const oddSize = z

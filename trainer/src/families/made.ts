@@ -9,11 +9,11 @@ import { maskedAutoencoder } from '../nn/masked-dense.js';
 import { tf } from '../trace/tensorflow.js';
 import {
   type BinaryAutoregressiveModel,
-  binaryDomain,
   binaryImageOf,
   binaryLogProb,
   binaryOperations,
 } from './binary-autoregressive.js';
+import { binaryDomain } from './binary-domain.js';
 
 const configuration = z.strictObject({
   /** Units of the hidden layers. */

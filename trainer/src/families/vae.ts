@@ -15,6 +15,7 @@ import { sumPerRow } from '../distributions/reduce.js';
 import type { Family, NoiseSpec, PortSpec } from '../family.js';
 import { imageDecoder, imageEncoder, imageNetworkShape } from '../nn/image-networks.js';
 import { tf } from '../trace/tensorflow.js';
+import { binaryDomain } from './binary-domain.js';
 
 const configuration = z.strictObject({
   /** Size of the code z. */
@@ -57,8 +58,7 @@ export const vae: Family<VaeConfiguration> = {
 
   /** Bernoulli pixels are drawn from grey values anew at every step: dynamic binarisation. */
   domain(settings, domain) {
-    if (settings.likelihood !== 'bernoulli' || !domain.image || domain.image.levels === 2) return domain;
-    return { image: { ...domain.image, levels: 2, binarisation: 'dynamic' } };
+    return settings.likelihood === 'bernoulli' ? binaryDomain(domain) : domain;
   },
 
   build(settings, domain, scope) {
