@@ -24,12 +24,34 @@ export const media = {
 } as const;
 type Form = keyof typeof media;
 
-/** @throws UNSUPPORTED_MEDIA_TYPE where the caller accepts nothing that the verb gives. */
-export function chooseForm<Response>(request: HttpRequest, verb: Answering<Response>, views: Views<Response>): Form {
+/** What `?format=` calls them, for those who would rather not set a header. */
+export const formNames: Readonly<Record<string, Form>> = {
+  json: 'json',
+  ndjson: 'lines',
+  binary: 'body',
+  frames: 'frames',
+  png: 'picture',
+  npy: 'array',
+};
+
+/** By the name in the URL where there is one, else by `Accept`. @throws UNSUPPORTED_MEDIA_TYPE where the verb gives no such form. */
+export function chooseForm<Response>(
+  request: HttpRequest,
+  named: string | undefined,
+  verb: Answering<Response>,
+  views: Views<Response>,
+): Form {
   const forms: Form[] = ['json', 'body'];
   if (verb.join !== undefined) forms.push('lines', 'frames');
   if (views.picture !== undefined) forms.push('picture');
   if (views.array !== undefined) forms.push('array');
+  if (named !== undefined) {
+    const form = formNames[named];
+    if (form !== undefined && forms.includes(form)) return form;
+    const given = Object.keys(formNames).filter(name => forms.includes(formNames[name] ?? 'json'));
+    const message = `format: ${verb.name} gives ${given.join(', ')}; asked for was ${named}`;
+    throw new GenserveError('UNSUPPORTED_MEDIA_TYPE', message, { field: 'format' });
+  }
   const accepted = request.accepts(forms.map(form => media[form]));
   const chosen = forms.find(form => media[form] === accepted);
   if (chosen !== undefined) return chosen;

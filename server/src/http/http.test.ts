@@ -131,6 +131,34 @@ test('OUTPUT_FORMAT_PNG gives one exact picture per sample', async () => {
   expect(pixels.equals(samples?.data.subarray(256, 512) ?? Buffer.alloc(0))).toBe(true);
 });
 
+test('zeros are there: nothing that a message has is left out of its JSON', async () => {
+  const json = async (path: string, message: object) => (await serving.post(path, message)).json();
+  expect(await json('/v1/models/tiny:sample', { seed: 0 })).toMatchObject({ seed: 0, firstIndex: 0 });
+  const inputs = { tensor: toJson(row) };
+  expect(await json('/v1/models/tiny:likelihood', { inputs, seed: 0, draws: 1 })).toMatchObject({
+    likelihoods: [{ standardError: 0 }],
+    seed: 0,
+  });
+});
+
+test('formats have short names: in a message that of its samples, in a URL that of the answer', async () => {
+  const pictures = async (format: string) =>
+    ((await (await serving.post('/v1/models/tiny:sample', { seed: 2, format })).json()) as { images: string[] }).images;
+  expect(await pictures('png')).toEqual(await pictures('OUTPUT_FORMAT_PNG'));
+  const typeOf = async (path: string, message: object = {}) => {
+    const response = await serving.post(`/v1/models/tiny:${path}`, message);
+    return [response.status, response.headers.get('content-type')];
+  };
+  expect(await typeOf('sample?format=png')).toEqual([200, 'image/png']);
+  expect(await typeOf('sample?format=npy')).toEqual([200, 'application/x-npy']);
+  expect(await typeOf('sample?format=ndjson')).toEqual([200, expect.stringContaining('application/x-ndjson')]);
+  expect(await typeOf('sample?format=uint8')).toEqual([200, expect.stringContaining('application/json')]);
+  expect(await typeOf('encode?format=npy', { inputs: { tensor: toJson(row) } })).toEqual([
+    415,
+    expect.stringContaining('application/json'),
+  ]);
+});
+
 test('generation from labels, latents, an interpolation and a picture to complete', async () => {
   const ask = async (model: string, message: object) =>
     generator.SampleResponse.fromJSON(await (await serving.post(`/v1/models/${model}:generate`, message)).json());

@@ -1,6 +1,7 @@
 // A request's body, in any of the forms that HTTP takes, as the verb's message.
 import type { IncomingMessage } from 'node:http';
 import { GenserveError, HEAD_LENGTH_HEADER, invalid, type NpyArray, readNpy } from '@genserve/runtime';
+import { longFormat } from '../verbs/messages.js';
 import { validateJson } from '../verbs/validate.js';
 import type { Verb } from '../verbs/verb.js';
 import { parseJson, readBody } from './body.js';
@@ -60,7 +61,8 @@ export class MessageReader<Request> {
       const given = whole[name] ?? value;
       if (String(given) !== String(value)) throw invalid(name, `is ${given} in the body and ${value} in the path`);
     }
-    const message = this.verb.request.fromJSON({ ...whole, ...fixed });
+    const format = 'format' in whole && { format: longFormat(whole.format) };
+    const message = this.verb.request.fromJSON({ ...whole, ...format, ...fixed });
     placePieces(message, pieces);
     return message;
   }

@@ -4,7 +4,7 @@ import { GenserveError, invalid } from '@genserve/runtime';
 import { type Request as HttpRequest, type Response as HttpResponse, Router } from 'express';
 import * as verbs from '../verbs/table.js';
 import type { Services, Verb, VerbDescription } from '../verbs/verb.js';
-import { chooseForm, sendAnswer, type Views } from './answer.js';
+import { chooseForm, formNames, sendAnswer, type Views } from './answer.js';
 import { MessageReader } from './message.js';
 import { signalOf } from './scope.js';
 import { anomalyViews, likelihoodViews, sampleViews } from './views.js';
@@ -49,10 +49,11 @@ function route<Request, Response>(
     arrays: views.array !== undefined,
     async handle(services, target, request, response) {
       const signal = signalOf(request, response);
-      const form = chooseForm(request, verb, views);
+      const query = queryOf(request);
+      const form = chooseForm(request, takeForm(query), verb, views);
       const reader = new MessageReader(verb, services.limits.maxBodyBytes);
       const fixed = target.version === 0 ? { model: target.model } : target;
-      const message = adapt(await reader.read(request, fixed, queryOf(request)), form);
+      const message = adapt(await reader.read(request, fixed, query), form);
       await sendAnswer(response, form, verb, views, verb.answer(message, { services, signal }), signal);
     },
   };
@@ -133,6 +134,14 @@ function readVersion(text: string): number {
 
 function queryOf(request: HttpRequest): URLSearchParams {
   return new URL(request.originalUrl, 'http://localhost').searchParams;
+}
+
+/** The form of the answer that the URL names; what is left in `query` belongs to the message (`format=uint8` does). */
+function takeForm(query: URLSearchParams): string | undefined {
+  const named = query.get('format');
+  if (named === null || !Object.hasOwn(formNames, named)) return undefined;
+  query.delete('format');
+  return named;
 }
 
 export function notAllowed(allowed: string) {

@@ -3,8 +3,16 @@
 import { z } from 'zod';
 import { bool, bytes, double, doubles, int32, list, mapOf, message, string, uint64 } from './proto-json.js';
 
-const formats = ['OUTPUT_FORMAT_UNSPECIFIED', 'OUTPUT_FORMAT_FLOAT32', 'OUTPUT_FORMAT_UINT8', 'OUTPUT_FORMAT_PNG'];
+const formatPrefix = 'OUTPUT_FORMAT_';
+const shortFormats = ['float32', 'uint8', 'png'];
+const longFormats = ['UNSPECIFIED', ...shortFormats].map(name => formatPrefix + name.toUpperCase());
+const formats = [...longFormats, ...shortFormats];
 const outputFormat = () => z.enum(formats, { error: `expected one of ${formats.join(', ')}` });
+
+/** The enum's own name for "png" and its like; anything else as it is. */
+export function longFormat(format: unknown): unknown {
+  return typeof format === 'string' && shortFormats.includes(format) ? formatPrefix + format.toUpperCase() : format;
+}
 
 export const tensor = message({
   dtype: string().meta({ examples: ['float32'] }),

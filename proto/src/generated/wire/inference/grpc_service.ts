@@ -267,7 +267,7 @@ export const ServerLiveResponse: MessageFns<ServerLiveResponse> = {
 
   toJSON(message: ServerLiveResponse): unknown {
     const obj: any = {};
-    if (message.live !== false) {
+    if (message.live !== undefined) {
       obj.live = message.live;
     }
     return obj;
@@ -386,7 +386,7 @@ export const ServerReadyResponse: MessageFns<ServerReadyResponse> = {
 
   toJSON(message: ServerReadyResponse): unknown {
     const obj: any = {};
-    if (message.ready !== false) {
+    if (message.ready !== undefined) {
       obj.ready = message.ready;
     }
     return obj;
@@ -467,10 +467,10 @@ export const ModelReadyRequest: MessageFns<ModelReadyRequest> = {
 
   toJSON(message: ModelReadyRequest): unknown {
     const obj: any = {};
-    if (message.name !== "") {
+    if (message.name !== undefined) {
       obj.name = message.name;
     }
-    if (message.version !== "") {
+    if (message.version !== undefined) {
       obj.version = message.version;
     }
     return obj;
@@ -538,7 +538,7 @@ export const ModelReadyResponse: MessageFns<ModelReadyResponse> = {
 
   toJSON(message: ModelReadyResponse): unknown {
     const obj: any = {};
-    if (message.ready !== false) {
+    if (message.ready !== undefined) {
       obj.ready = message.ready;
     }
     return obj;
@@ -685,10 +685,10 @@ export const ServerMetadataResponse: MessageFns<ServerMetadataResponse> = {
 
   toJSON(message: ServerMetadataResponse): unknown {
     const obj: any = {};
-    if (message.name !== "") {
+    if (message.name !== undefined) {
       obj.name = message.name;
     }
-    if (message.version !== "") {
+    if (message.version !== undefined) {
       obj.version = message.version;
     }
     if (message.extensions?.length) {
@@ -774,10 +774,10 @@ export const ModelMetadataRequest: MessageFns<ModelMetadataRequest> = {
 
   toJSON(message: ModelMetadataRequest): unknown {
     const obj: any = {};
-    if (message.name !== "") {
+    if (message.name !== undefined) {
       obj.name = message.name;
     }
-    if (message.version !== "") {
+    if (message.version !== undefined) {
       obj.version = message.version;
     }
     return obj;
@@ -927,13 +927,13 @@ export const ModelMetadataResponse: MessageFns<ModelMetadataResponse> = {
 
   toJSON(message: ModelMetadataResponse): unknown {
     const obj: any = {};
-    if (message.name !== "") {
+    if (message.name !== undefined) {
       obj.name = message.name;
     }
     if (message.versions?.length) {
       obj.versions = message.versions;
     }
-    if (message.platform !== "") {
+    if (message.platform !== undefined) {
       obj.platform = message.platform;
     }
     if (message.inputs?.length) {
@@ -1068,10 +1068,10 @@ export const ModelMetadataResponse_TensorMetadata: MessageFns<ModelMetadataRespo
 
   toJSON(message: ModelMetadataResponse_TensorMetadata): unknown {
     const obj: any = {};
-    if (message.name !== "") {
+    if (message.name !== undefined) {
       obj.name = message.name;
     }
-    if (message.datatype !== "") {
+    if (message.datatype !== undefined) {
       obj.datatype = message.datatype;
     }
     if (message.shape?.length) {
@@ -1157,10 +1157,10 @@ export const ModelMetadataResponse_PropertiesEntry: MessageFns<ModelMetadataResp
 
   toJSON(message: ModelMetadataResponse_PropertiesEntry): unknown {
     const obj: any = {};
-    if (message.key !== "") {
+    if (message.key !== undefined) {
       obj.key = message.key;
     }
-    if (message.value !== "") {
+    if (message.value !== undefined) {
       obj.value = message.value;
     }
     return obj;
@@ -1334,13 +1334,13 @@ export const ModelInferRequest: MessageFns<ModelInferRequest> = {
 
   toJSON(message: ModelInferRequest): unknown {
     const obj: any = {};
-    if (message.modelName !== "") {
+    if (message.modelName !== undefined) {
       obj.modelName = message.modelName;
     }
-    if (message.modelVersion !== "") {
+    if (message.modelVersion !== undefined) {
       obj.modelVersion = message.modelVersion;
     }
-    if (message.id !== "") {
+    if (message.id !== undefined) {
       obj.id = message.id;
     }
     if (message.parameters) {
@@ -1520,10 +1520,10 @@ export const ModelInferRequest_InferInputTensor: MessageFns<ModelInferRequest_In
 
   toJSON(message: ModelInferRequest_InferInputTensor): unknown {
     const obj: any = {};
-    if (message.name !== "") {
+    if (message.name !== undefined) {
       obj.name = message.name;
     }
-    if (message.datatype !== "") {
+    if (message.datatype !== undefined) {
       obj.datatype = message.datatype;
     }
     if (message.shape?.length) {
@@ -1638,7 +1638,7 @@ export const ModelInferRequest_InferInputTensor_ParametersEntry: MessageFns<
 
   toJSON(message: ModelInferRequest_InferInputTensor_ParametersEntry): unknown {
     const obj: any = {};
-    if (message.key !== "") {
+    if (message.key !== undefined) {
       obj.key = message.key;
     }
     if (message.value !== undefined) {
@@ -1751,7 +1751,7 @@ export const ModelInferRequest_InferRequestedOutputTensor: MessageFns<ModelInfer
 
   toJSON(message: ModelInferRequest_InferRequestedOutputTensor): unknown {
     const obj: any = {};
-    if (message.name !== "") {
+    if (message.name !== undefined) {
       obj.name = message.name;
     }
     if (message.parameters) {
@@ -1862,7 +1862,7 @@ export const ModelInferRequest_InferRequestedOutputTensor_ParametersEntry: Messa
 
   toJSON(message: ModelInferRequest_InferRequestedOutputTensor_ParametersEntry): unknown {
     const obj: any = {};
-    if (message.key !== "") {
+    if (message.key !== undefined) {
       obj.key = message.key;
     }
     if (message.value !== undefined) {
@@ -1953,7 +1953,7 @@ export const ModelInferRequest_ParametersEntry: MessageFns<ModelInferRequest_Par
 
   toJSON(message: ModelInferRequest_ParametersEntry): unknown {
     const obj: any = {};
-    if (message.key !== "") {
+    if (message.key !== undefined) {
       obj.key = message.key;
     }
     if (message.value !== undefined) {
@@ -2118,13 +2118,13 @@ export const ModelInferResponse: MessageFns<ModelInferResponse> = {
 
   toJSON(message: ModelInferResponse): unknown {
     const obj: any = {};
-    if (message.modelName !== "") {
+    if (message.modelName !== undefined) {
       obj.modelName = message.modelName;
     }
-    if (message.modelVersion !== "") {
+    if (message.modelVersion !== undefined) {
       obj.modelVersion = message.modelVersion;
     }
-    if (message.id !== "") {
+    if (message.id !== undefined) {
       obj.id = message.id;
     }
     if (message.parameters) {
@@ -2300,10 +2300,10 @@ export const ModelInferResponse_InferOutputTensor: MessageFns<ModelInferResponse
 
   toJSON(message: ModelInferResponse_InferOutputTensor): unknown {
     const obj: any = {};
-    if (message.name !== "") {
+    if (message.name !== undefined) {
       obj.name = message.name;
     }
-    if (message.datatype !== "") {
+    if (message.datatype !== undefined) {
       obj.datatype = message.datatype;
     }
     if (message.shape?.length) {
@@ -2418,7 +2418,7 @@ export const ModelInferResponse_InferOutputTensor_ParametersEntry: MessageFns<
 
   toJSON(message: ModelInferResponse_InferOutputTensor_ParametersEntry): unknown {
     const obj: any = {};
-    if (message.key !== "") {
+    if (message.key !== undefined) {
       obj.key = message.key;
     }
     if (message.value !== undefined) {
@@ -2509,7 +2509,7 @@ export const ModelInferResponse_ParametersEntry: MessageFns<ModelInferResponse_P
 
   toJSON(message: ModelInferResponse_ParametersEntry): unknown {
     const obj: any = {};
-    if (message.key !== "") {
+    if (message.key !== undefined) {
       obj.key = message.key;
     }
     if (message.value !== undefined) {

@@ -617,16 +617,16 @@ export const AttributeProto: MessageFns<AttributeProto> = {
 
   toJSON(message: AttributeProto): unknown {
     const obj: any = {};
-    if (message.name !== undefined && message.name !== "") {
+    if (message.name !== undefined) {
       obj.name = message.name;
     }
-    if (message.f !== undefined && message.f !== 0) {
+    if (message.f !== undefined) {
       obj.f = floatToJson(message.f);
     }
-    if (message.i !== undefined && message.i !== 0) {
+    if (message.i !== undefined) {
       obj.i = Math.round(message.i);
     }
-    if (message.s !== undefined && message.s.length !== 0) {
+    if (message.s !== undefined) {
       obj.s = base64FromBytes(message.s);
     }
     if (message.t !== undefined) {
@@ -650,10 +650,10 @@ export const AttributeProto: MessageFns<AttributeProto> = {
     if (message.graphs?.length) {
       obj.graphs = message.graphs.map((e) => GraphProto.toJSON(e));
     }
-    if (message.docString !== undefined && message.docString !== "") {
+    if (message.docString !== undefined) {
       obj.docString = message.docString;
     }
-    if (message.type !== undefined && message.type !== AttributeProto_AttributeType.UNDEFINED) {
+    if (message.type !== undefined) {
       obj.type = attributeProto_AttributeTypeToJSON(message.type);
     }
     return obj;
@@ -762,13 +762,13 @@ export const ValueInfoProto: MessageFns<ValueInfoProto> = {
 
   toJSON(message: ValueInfoProto): unknown {
     const obj: any = {};
-    if (message.name !== undefined && message.name !== "") {
+    if (message.name !== undefined) {
       obj.name = message.name;
     }
     if (message.type !== undefined) {
       obj.type = TypeProto.toJSON(message.type);
     }
-    if (message.docString !== undefined && message.docString !== "") {
+    if (message.docString !== undefined) {
       obj.docString = message.docString;
     }
     return obj;
@@ -927,19 +927,19 @@ export const NodeProto: MessageFns<NodeProto> = {
     if (message.output?.length) {
       obj.output = message.output;
     }
-    if (message.name !== undefined && message.name !== "") {
+    if (message.name !== undefined) {
       obj.name = message.name;
     }
-    if (message.opType !== undefined && message.opType !== "") {
+    if (message.opType !== undefined) {
       obj.opType = message.opType;
     }
     if (message.attribute?.length) {
       obj.attribute = message.attribute.map((e) => AttributeProto.toJSON(e));
     }
-    if (message.docString !== undefined && message.docString !== "") {
+    if (message.docString !== undefined) {
       obj.docString = message.docString;
     }
-    if (message.domain !== undefined && message.domain !== "") {
+    if (message.domain !== undefined) {
       obj.domain = message.domain;
     }
     return obj;
@@ -1148,22 +1148,22 @@ export const ModelProto: MessageFns<ModelProto> = {
 
   toJSON(message: ModelProto): unknown {
     const obj: any = {};
-    if (message.irVersion !== undefined && message.irVersion !== 0) {
+    if (message.irVersion !== undefined) {
       obj.irVersion = Math.round(message.irVersion);
     }
-    if (message.producerName !== undefined && message.producerName !== "") {
+    if (message.producerName !== undefined) {
       obj.producerName = message.producerName;
     }
-    if (message.producerVersion !== undefined && message.producerVersion !== "") {
+    if (message.producerVersion !== undefined) {
       obj.producerVersion = message.producerVersion;
     }
-    if (message.domain !== undefined && message.domain !== "") {
+    if (message.domain !== undefined) {
       obj.domain = message.domain;
     }
-    if (message.modelVersion !== undefined && message.modelVersion !== 0) {
+    if (message.modelVersion !== undefined) {
       obj.modelVersion = Math.round(message.modelVersion);
     }
-    if (message.docString !== undefined && message.docString !== "") {
+    if (message.docString !== undefined) {
       obj.docString = message.docString;
     }
     if (message.graph !== undefined) {
@@ -1263,10 +1263,10 @@ export const StringStringEntryProto: MessageFns<StringStringEntryProto> = {
 
   toJSON(message: StringStringEntryProto): unknown {
     const obj: any = {};
-    if (message.key !== undefined && message.key !== "") {
+    if (message.key !== undefined) {
       obj.key = message.key;
     }
-    if (message.value !== undefined && message.value !== "") {
+    if (message.value !== undefined) {
       obj.value = message.value;
     }
     return obj;
@@ -1421,13 +1421,13 @@ export const GraphProto: MessageFns<GraphProto> = {
     if (message.node?.length) {
       obj.node = message.node.map((e) => NodeProto.toJSON(e));
     }
-    if (message.name !== undefined && message.name !== "") {
+    if (message.name !== undefined) {
       obj.name = message.name;
     }
     if (message.initializer?.length) {
       obj.initializer = message.initializer.map((e) => TensorProto.toJSON(e));
     }
-    if (message.docString !== undefined && message.docString !== "") {
+    if (message.docString !== undefined) {
       obj.docString = message.docString;
     }
     if (message.input?.length) {
@@ -1717,7 +1717,7 @@ export const TensorProto: MessageFns<TensorProto> = {
     if (message.dims?.length) {
       obj.dims = message.dims.map((e) => Math.round(e));
     }
-    if (message.dataType !== undefined && message.dataType !== 0) {
+    if (message.dataType !== undefined) {
       obj.dataType = Math.round(message.dataType);
     }
     if (message.floatData?.length) {
@@ -1729,19 +1729,19 @@ export const TensorProto: MessageFns<TensorProto> = {
     if (message.int64Data?.length) {
       obj.int64Data = message.int64Data.map((e) => Math.round(e));
     }
-    if (message.name !== undefined && message.name !== "") {
+    if (message.name !== undefined) {
       obj.name = message.name;
     }
-    if (message.rawData !== undefined && message.rawData.length !== 0) {
+    if (message.rawData !== undefined) {
       obj.rawData = base64FromBytes(message.rawData);
     }
-    if (message.docString !== undefined && message.docString !== "") {
+    if (message.docString !== undefined) {
       obj.docString = message.docString;
     }
     if (message.externalData?.length) {
       obj.externalData = message.externalData.map((e) => StringStringEntryProto.toJSON(e));
     }
-    if (message.dataLocation !== undefined && message.dataLocation !== TensorProto_DataLocation.DEFAULT) {
+    if (message.dataLocation !== undefined) {
       obj.dataLocation = tensorProto_DataLocationToJSON(message.dataLocation);
     }
     return obj;
@@ -2074,7 +2074,7 @@ export const TypeProto_Tensor: MessageFns<TypeProto_Tensor> = {
 
   toJSON(message: TypeProto_Tensor): unknown {
     const obj: any = {};
-    if (message.elemType !== undefined && message.elemType !== 0) {
+    if (message.elemType !== undefined) {
       obj.elemType = Math.round(message.elemType);
     }
     if (message.shape !== undefined) {
@@ -2161,10 +2161,10 @@ export const OperatorSetIdProto: MessageFns<OperatorSetIdProto> = {
 
   toJSON(message: OperatorSetIdProto): unknown {
     const obj: any = {};
-    if (message.domain !== undefined && message.domain !== "") {
+    if (message.domain !== undefined) {
       obj.domain = message.domain;
     }
-    if (message.version !== undefined && message.version !== 0) {
+    if (message.version !== undefined) {
       obj.version = Math.round(message.version);
     }
     return obj;

@@ -462,13 +462,13 @@ export const Tensor: MessageFns<Tensor> = {
 
   toJSON(message: Tensor): unknown {
     const obj: any = {};
-    if (message.dtype !== "") {
+    if (message.dtype !== undefined) {
       obj.dtype = message.dtype;
     }
     if (message.shape?.length) {
       obj.shape = message.shape.map((e) => Math.round(e));
     }
-    if (message.data.length !== 0) {
+    if (message.data !== undefined) {
       obj.data = base64FromBytes(message.data);
     }
     if (message.values?.length) {
@@ -587,10 +587,10 @@ export const Inputs: MessageFns<Inputs> = {
     if (message.images?.length) {
       obj.images = message.images.map((e) => base64FromBytes(e));
     }
-    if (message.fit !== "") {
+    if (message.fit !== undefined) {
       obj.fit = message.fit;
     }
-    if (message.invert !== false) {
+    if (message.invert !== undefined) {
       obj.invert = message.invert;
     }
     return obj;
@@ -873,22 +873,22 @@ export const ModelSummary: MessageFns<ModelSummary> = {
 
   toJSON(message: ModelSummary): unknown {
     const obj: any = {};
-    if (message.name !== "") {
+    if (message.name !== undefined) {
       obj.name = message.name;
     }
     if (message.versions?.length) {
       obj.versions = message.versions.map((e) => Math.round(e));
     }
-    if (message.family !== "") {
+    if (message.family !== undefined) {
       obj.family = message.family;
     }
-    if (message.description !== "") {
+    if (message.description !== undefined) {
       obj.description = message.description;
     }
-    if (message.state !== "") {
+    if (message.state !== undefined) {
       obj.state = message.state;
     }
-    if (message.reason !== "") {
+    if (message.reason !== undefined) {
       obj.reason = message.reason;
     }
     if (message.operations?.length) {
@@ -978,10 +978,10 @@ export const GetModelRequest: MessageFns<GetModelRequest> = {
 
   toJSON(message: GetModelRequest): unknown {
     const obj: any = {};
-    if (message.model !== "") {
+    if (message.model !== undefined) {
       obj.model = message.model;
     }
-    if (message.version !== 0) {
+    if (message.version !== undefined) {
       obj.version = Math.round(message.version);
     }
     return obj;
@@ -1106,16 +1106,16 @@ export const GetModelResponse: MessageFns<GetModelResponse> = {
     if (message.manifest !== undefined) {
       obj.manifest = Manifest.toJSON(message.manifest);
     }
-    if (message.state !== "") {
+    if (message.state !== undefined) {
       obj.state = message.state;
     }
-    if (message.reason !== "") {
+    if (message.reason !== undefined) {
       obj.reason = message.reason;
     }
     if (message.limits !== undefined) {
       obj.limits = Limits.toJSON(message.limits);
     }
-    if (message.bundlePath !== "") {
+    if (message.bundlePath !== undefined) {
       obj.bundlePath = message.bundlePath;
     }
     return obj;
@@ -1244,16 +1244,16 @@ export const Limits: MessageFns<Limits> = {
 
   toJSON(message: Limits): unknown {
     const obj: any = {};
-    if (message.maxCount !== 0) {
+    if (message.maxCount !== undefined) {
       obj.maxCount = Math.round(message.maxCount);
     }
-    if (message.maxBodyBytes !== 0) {
+    if (message.maxBodyBytes !== undefined) {
       obj.maxBodyBytes = Math.round(message.maxBodyBytes);
     }
-    if (message.maxImagePixels !== 0) {
+    if (message.maxImagePixels !== undefined) {
       obj.maxImagePixels = Math.round(message.maxImagePixels);
     }
-    if (message.maxDraws !== 0) {
+    if (message.maxDraws !== undefined) {
       obj.maxDraws = Math.round(message.maxDraws);
     }
     return obj;
@@ -1422,19 +1422,19 @@ export const SampleRequest: MessageFns<SampleRequest> = {
 
   toJSON(message: SampleRequest): unknown {
     const obj: any = {};
-    if (message.model !== "") {
+    if (message.model !== undefined) {
       obj.model = message.model;
     }
-    if (message.version !== 0) {
+    if (message.version !== undefined) {
       obj.version = Math.round(message.version);
     }
-    if (message.count !== 0) {
+    if (message.count !== undefined) {
       obj.count = Math.round(message.count);
     }
     if (message.seed !== undefined) {
       obj.seed = Math.round(message.seed);
     }
-    if (message.firstIndex !== 0) {
+    if (message.firstIndex !== undefined) {
       obj.firstIndex = Math.round(message.firstIndex);
     }
     if (message.temperature !== undefined) {
@@ -1443,7 +1443,7 @@ export const SampleRequest: MessageFns<SampleRequest> = {
     if (message.truncation !== undefined) {
       obj.truncation = floatToJson(message.truncation);
     }
-    if (message.format !== OutputFormat.UNSPECIFIED) {
+    if (message.format !== undefined) {
       obj.format = outputFormatToJSON(message.format);
     }
     return obj;
@@ -1611,10 +1611,10 @@ export const SampleResponse: MessageFns<SampleResponse> = {
 
   toJSON(message: SampleResponse): unknown {
     const obj: any = {};
-    if (message.seed !== 0) {
+    if (message.seed !== undefined) {
       obj.seed = Math.round(message.seed);
     }
-    if (message.firstIndex !== 0) {
+    if (message.firstIndex !== undefined) {
       obj.firstIndex = Math.round(message.firstIndex);
     }
     if (message.samples !== undefined) {
@@ -1626,10 +1626,10 @@ export const SampleResponse: MessageFns<SampleResponse> = {
     if (message.labels?.length) {
       obj.labels = message.labels.map((e) => Math.round(e));
     }
-    if (message.model !== "") {
+    if (message.model !== undefined) {
       obj.model = message.model;
     }
-    if (message.version !== 0) {
+    if (message.version !== undefined) {
       obj.version = Math.round(message.version);
     }
     return obj;
@@ -1868,19 +1868,19 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
 
   toJSON(message: GenerateRequest): unknown {
     const obj: any = {};
-    if (message.model !== "") {
+    if (message.model !== undefined) {
       obj.model = message.model;
     }
-    if (message.version !== 0) {
+    if (message.version !== undefined) {
       obj.version = Math.round(message.version);
     }
-    if (message.count !== 0) {
+    if (message.count !== undefined) {
       obj.count = Math.round(message.count);
     }
     if (message.seed !== undefined) {
       obj.seed = Math.round(message.seed);
     }
-    if (message.firstIndex !== 0) {
+    if (message.firstIndex !== undefined) {
       obj.firstIndex = Math.round(message.firstIndex);
     }
     if (message.temperature !== undefined) {
@@ -1889,7 +1889,7 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
     if (message.truncation !== undefined) {
       obj.truncation = floatToJson(message.truncation);
     }
-    if (message.format !== OutputFormat.UNSPECIFIED) {
+    if (message.format !== undefined) {
       obj.format = outputFormatToJSON(message.format);
     }
     if (message.conditions !== undefined) {
@@ -2259,7 +2259,7 @@ export const Latents_ValuesEntry: MessageFns<Latents_ValuesEntry> = {
 
   toJSON(message: Latents_ValuesEntry): unknown {
     const obj: any = {};
-    if (message.key !== "") {
+    if (message.key !== undefined) {
       obj.key = message.key;
     }
     if (message.value !== undefined) {
@@ -2364,7 +2364,7 @@ export const Interpolation: MessageFns<Interpolation> = {
     if (message.to !== undefined) {
       obj.to = Latents.toJSON(message.to);
     }
-    if (message.steps !== 0) {
+    if (message.steps !== undefined) {
       obj.steps = Math.round(message.steps);
     }
     return obj;
@@ -2567,7 +2567,7 @@ export const Translation: MessageFns<Translation> = {
     if (message.strength !== undefined) {
       obj.strength = floatToJson(message.strength);
     }
-    if (message.backward !== false) {
+    if (message.backward !== undefined) {
       obj.backward = message.backward;
     }
     return obj;
@@ -2715,22 +2715,22 @@ export const ScoreLikelihoodRequest: MessageFns<ScoreLikelihoodRequest> = {
 
   toJSON(message: ScoreLikelihoodRequest): unknown {
     const obj: any = {};
-    if (message.model !== "") {
+    if (message.model !== undefined) {
       obj.model = message.model;
     }
-    if (message.version !== 0) {
+    if (message.version !== undefined) {
       obj.version = Math.round(message.version);
     }
     if (message.inputs !== undefined) {
       obj.inputs = Inputs.toJSON(message.inputs);
     }
-    if (message.draws !== 0) {
+    if (message.draws !== undefined) {
       obj.draws = Math.round(message.draws);
     }
     if (message.seed !== undefined) {
       obj.seed = Math.round(message.seed);
     }
-    if (message.estimator !== "") {
+    if (message.estimator !== undefined) {
       obj.estimator = message.estimator;
     }
     if (message.conditions !== undefined) {
@@ -2877,19 +2877,19 @@ export const ScoreLikelihoodResponse: MessageFns<ScoreLikelihoodResponse> = {
     if (message.likelihoods?.length) {
       obj.likelihoods = message.likelihoods.map((e) => Likelihood.toJSON(e));
     }
-    if (message.estimator !== "") {
+    if (message.estimator !== undefined) {
       obj.estimator = message.estimator;
     }
-    if (message.draws !== 0) {
+    if (message.draws !== undefined) {
       obj.draws = Math.round(message.draws);
     }
-    if (message.seed !== 0) {
+    if (message.seed !== undefined) {
       obj.seed = Math.round(message.seed);
     }
-    if (message.model !== "") {
+    if (message.model !== undefined) {
       obj.model = message.model;
     }
-    if (message.version !== 0) {
+    if (message.version !== undefined) {
       obj.version = Math.round(message.version);
     }
     return obj;
@@ -2999,13 +2999,13 @@ export const Likelihood: MessageFns<Likelihood> = {
 
   toJSON(message: Likelihood): unknown {
     const obj: any = {};
-    if (message.logProb !== 0) {
+    if (message.logProb !== undefined) {
       obj.logProb = floatToJson(message.logProb);
     }
-    if (message.bitsPerDim !== 0) {
+    if (message.bitsPerDim !== undefined) {
       obj.bitsPerDim = floatToJson(message.bitsPerDim);
     }
-    if (message.standardError !== 0) {
+    if (message.standardError !== undefined) {
       obj.standardError = floatToJson(message.standardError);
     }
     return obj;
@@ -3169,10 +3169,10 @@ export const ScoreAnomalyRequest: MessageFns<ScoreAnomalyRequest> = {
 
   toJSON(message: ScoreAnomalyRequest): unknown {
     const obj: any = {};
-    if (message.model !== "") {
+    if (message.model !== undefined) {
       obj.model = message.model;
     }
-    if (message.version !== 0) {
+    if (message.version !== undefined) {
       obj.version = Math.round(message.version);
     }
     if (message.inputs !== undefined) {
@@ -3184,10 +3184,10 @@ export const ScoreAnomalyRequest: MessageFns<ScoreAnomalyRequest> = {
     if (message.alpha !== undefined) {
       obj.alpha = floatToJson(message.alpha);
     }
-    if (message.map !== false) {
+    if (message.map !== undefined) {
       obj.map = message.map;
     }
-    if (message.draws !== 0) {
+    if (message.draws !== undefined) {
       obj.draws = Math.round(message.draws);
     }
     if (message.seed !== undefined) {
@@ -3297,10 +3297,10 @@ export const ScoreAnomalyResponse: MessageFns<ScoreAnomalyResponse> = {
     if (message.results?.length) {
       obj.results = message.results.map((e) => AnomalyResult.toJSON(e));
     }
-    if (message.model !== "") {
+    if (message.model !== undefined) {
       obj.model = message.model;
     }
-    if (message.version !== 0) {
+    if (message.version !== undefined) {
       obj.version = Math.round(message.version);
     }
     return obj;
@@ -3405,7 +3405,7 @@ export const AnomalyResult: MessageFns<AnomalyResult> = {
     if (message.map !== undefined) {
       obj.map = Tensor.toJSON(message.map);
     }
-    if (message.mapImage.length !== 0) {
+    if (message.mapImage !== undefined) {
       obj.mapImage = base64FromBytes(message.mapImage);
     }
     return obj;
@@ -3540,22 +3540,22 @@ export const AnomalyScore: MessageFns<AnomalyScore> = {
 
   toJSON(message: AnomalyScore): unknown {
     const obj: any = {};
-    if (message.name !== "") {
+    if (message.name !== undefined) {
       obj.name = message.name;
     }
-    if (message.value !== 0) {
+    if (message.value !== undefined) {
       obj.value = floatToJson(message.value);
     }
     if (message.pValue !== undefined) {
       obj.pValue = floatToJson(message.pValue);
     }
-    if (message.decision !== "") {
+    if (message.decision !== undefined) {
       obj.decision = message.decision;
     }
-    if (message.recommended !== false) {
+    if (message.recommended !== undefined) {
       obj.recommended = message.recommended;
     }
-    if (message.unit !== "") {
+    if (message.unit !== undefined) {
       obj.unit = message.unit;
     }
     return obj;
@@ -3665,10 +3665,10 @@ export const EncodeRequest: MessageFns<EncodeRequest> = {
 
   toJSON(message: EncodeRequest): unknown {
     const obj: any = {};
-    if (message.model !== "") {
+    if (message.model !== undefined) {
       obj.model = message.model;
     }
-    if (message.version !== 0) {
+    if (message.version !== undefined) {
       obj.version = Math.round(message.version);
     }
     if (message.inputs !== undefined) {
@@ -3797,10 +3797,10 @@ export const EncodeResponse: MessageFns<EncodeResponse> = {
         });
       }
     }
-    if (message.model !== "") {
+    if (message.model !== undefined) {
       obj.model = message.model;
     }
-    if (message.version !== 0) {
+    if (message.version !== undefined) {
       obj.version = Math.round(message.version);
     }
     return obj;
@@ -3891,7 +3891,7 @@ export const EncodeResponse_LatentsEntry: MessageFns<EncodeResponse_LatentsEntry
 
   toJSON(message: EncodeResponse_LatentsEntry): unknown {
     const obj: any = {};
-    if (message.key !== "") {
+    if (message.key !== undefined) {
       obj.key = message.key;
     }
     if (message.value !== undefined) {
@@ -4014,10 +4014,10 @@ export const ReconstructRequest: MessageFns<ReconstructRequest> = {
 
   toJSON(message: ReconstructRequest): unknown {
     const obj: any = {};
-    if (message.model !== "") {
+    if (message.model !== undefined) {
       obj.model = message.model;
     }
-    if (message.version !== 0) {
+    if (message.version !== undefined) {
       obj.version = Math.round(message.version);
     }
     if (message.inputs !== undefined) {
@@ -4026,7 +4026,7 @@ export const ReconstructRequest: MessageFns<ReconstructRequest> = {
     if (message.seed !== undefined) {
       obj.seed = Math.round(message.seed);
     }
-    if (message.format !== OutputFormat.UNSPECIFIED) {
+    if (message.format !== undefined) {
       obj.format = outputFormatToJSON(message.format);
     }
     return obj;
@@ -4157,13 +4157,13 @@ export const ReconstructResponse: MessageFns<ReconstructResponse> = {
     if (message.images?.length) {
       obj.images = message.images.map((e) => base64FromBytes(e));
     }
-    if (message.seed !== 0) {
+    if (message.seed !== undefined) {
       obj.seed = Math.round(message.seed);
     }
-    if (message.model !== "") {
+    if (message.model !== undefined) {
       obj.model = message.model;
     }
-    if (message.version !== 0) {
+    if (message.version !== undefined) {
       obj.version = Math.round(message.version);
     }
     return obj;

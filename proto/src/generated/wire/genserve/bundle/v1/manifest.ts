@@ -536,13 +536,13 @@ export const Manifest: MessageFns<Manifest> = {
 
   toJSON(message: Manifest): unknown {
     const obj: any = {};
-    if (message.format !== 0) {
+    if (message.format !== undefined) {
       obj.format = Math.round(message.format);
     }
-    if (message.name !== "") {
+    if (message.name !== undefined) {
       obj.name = message.name;
     }
-    if (message.version !== 0) {
+    if (message.version !== undefined) {
       obj.version = Math.round(message.version);
     }
     if (message.family !== undefined) {
@@ -584,7 +584,7 @@ export const Manifest: MessageFns<Manifest> = {
     if (message.provenance !== undefined) {
       obj.provenance = Provenance.toJSON(message.provenance);
     }
-    if (message.description !== "") {
+    if (message.description !== undefined) {
       obj.description = message.description;
     }
     return obj;
@@ -703,13 +703,13 @@ export const Family: MessageFns<Family> = {
 
   toJSON(message: Family): unknown {
     const obj: any = {};
-    if (message.name !== "") {
+    if (message.name !== undefined) {
       obj.name = message.name;
     }
-    if (message.paper !== "") {
+    if (message.paper !== undefined) {
       obj.paper = message.paper;
     }
-    if (message.url !== "") {
+    if (message.url !== undefined) {
       obj.url = message.url;
     }
     return obj;
@@ -995,22 +995,22 @@ export const ImageDomain: MessageFns<ImageDomain> = {
 
   toJSON(message: ImageDomain): unknown {
     const obj: any = {};
-    if (message.height !== 0) {
+    if (message.height !== undefined) {
       obj.height = Math.round(message.height);
     }
-    if (message.width !== 0) {
+    if (message.width !== undefined) {
       obj.width = Math.round(message.width);
     }
-    if (message.channels !== 0) {
+    if (message.channels !== undefined) {
       obj.channels = Math.round(message.channels);
     }
-    if (message.levels !== 0) {
+    if (message.levels !== undefined) {
       obj.levels = Math.round(message.levels);
     }
-    if (message.binarisation !== "") {
+    if (message.binarisation !== undefined) {
       obj.binarisation = message.binarisation;
     }
-    if (message.polarity !== "") {
+    if (message.polarity !== undefined) {
       obj.polarity = message.polarity;
     }
     if (message.labels?.length) {
@@ -1140,16 +1140,16 @@ export const AudioDomain: MessageFns<AudioDomain> = {
 
   toJSON(message: AudioDomain): unknown {
     const obj: any = {};
-    if (message.samples !== 0) {
+    if (message.samples !== undefined) {
       obj.samples = Math.round(message.samples);
     }
-    if (message.sampleRate !== 0) {
+    if (message.sampleRate !== undefined) {
       obj.sampleRate = Math.round(message.sampleRate);
     }
-    if (message.levels !== 0) {
+    if (message.levels !== undefined) {
       obj.levels = Math.round(message.levels);
     }
-    if (message.coding !== "") {
+    if (message.coding !== undefined) {
       obj.coding = message.coding;
     }
     if (message.labels?.length) {
@@ -1251,7 +1251,7 @@ export const TextDomain: MessageFns<TextDomain> = {
 
   toJSON(message: TextDomain): unknown {
     const obj: any = {};
-    if (message.length !== 0) {
+    if (message.length !== undefined) {
       obj.length = Math.round(message.length);
     }
     if (message.vocabulary?.length) {
@@ -1523,19 +1523,19 @@ export const VideoDomain: MessageFns<VideoDomain> = {
 
   toJSON(message: VideoDomain): unknown {
     const obj: any = {};
-    if (message.frames !== 0) {
+    if (message.frames !== undefined) {
       obj.frames = Math.round(message.frames);
     }
-    if (message.height !== 0) {
+    if (message.height !== undefined) {
       obj.height = Math.round(message.height);
     }
-    if (message.width !== 0) {
+    if (message.width !== undefined) {
       obj.width = Math.round(message.width);
     }
-    if (message.channels !== 0) {
+    if (message.channels !== undefined) {
       obj.channels = Math.round(message.channels);
     }
-    if (message.levels !== 0) {
+    if (message.levels !== undefined) {
       obj.levels = Math.round(message.levels);
     }
     return obj;
@@ -1660,10 +1660,10 @@ export const Condition: MessageFns<Condition> = {
 
   toJSON(message: Condition): unknown {
     const obj: any = {};
-    if (message.kind !== "") {
+    if (message.kind !== undefined) {
       obj.kind = message.kind;
     }
-    if (message.size !== 0) {
+    if (message.size !== undefined) {
       obj.size = Math.round(message.size);
     }
     if (message.names?.length) {
@@ -1779,10 +1779,10 @@ export const Noise: MessageFns<Noise> = {
 
   toJSON(message: Noise): unknown {
     const obj: any = {};
-    if (message.name !== "") {
+    if (message.name !== undefined) {
       obj.name = message.name;
     }
-    if (message.distribution !== "") {
+    if (message.distribution !== undefined) {
       obj.distribution = message.distribution;
     }
     if (message.shape?.length) {
@@ -1916,10 +1916,10 @@ export const Operation: MessageFns<Operation> = {
 
   toJSON(message: Operation): unknown {
     const obj: any = {};
-    if (message.name !== "") {
+    if (message.name !== undefined) {
       obj.name = message.name;
     }
-    if (message.file !== "") {
+    if (message.file !== undefined) {
       obj.file = message.file;
     }
     if (message.inputs?.length) {
@@ -2079,16 +2079,16 @@ export const Port: MessageFns<Port> = {
 
   toJSON(message: Port): unknown {
     const obj: any = {};
-    if (message.name !== "") {
+    if (message.name !== undefined) {
       obj.name = message.name;
     }
-    if (message.dtype !== "") {
+    if (message.dtype !== undefined) {
       obj.dtype = message.dtype;
     }
     if (message.shape?.length) {
       obj.shape = message.shape.map((e) => Math.round(e));
     }
-    if (message.role !== "") {
+    if (message.role !== undefined) {
       obj.role = message.role;
     }
     if (message.level !== undefined) {
@@ -2180,10 +2180,10 @@ export const Cost: MessageFns<Cost> = {
 
   toJSON(message: Cost): unknown {
     const obj: any = {};
-    if (message.parameters !== 0) {
+    if (message.parameters !== undefined) {
       obj.parameters = Math.round(message.parameters);
     }
-    if (message.macs !== 0) {
+    if (message.macs !== undefined) {
       obj.macs = Math.round(message.macs);
     }
     return obj;
@@ -2282,7 +2282,7 @@ export const Member: MessageFns<Member> = {
     if (message.labels?.length) {
       obj.labels = message.labels.map((e) => Math.round(e));
     }
-    if (message.file !== "") {
+    if (message.file !== undefined) {
       obj.file = message.file;
     }
     return obj;
@@ -2376,13 +2376,13 @@ export const Likelihood: MessageFns<Likelihood> = {
 
   toJSON(message: Likelihood): unknown {
     const obj: any = {};
-    if (message.kind !== "") {
+    if (message.kind !== undefined) {
       obj.kind = message.kind;
     }
-    if (message.dimensions !== 0) {
+    if (message.dimensions !== undefined) {
       obj.dimensions = Math.round(message.dimensions);
     }
-    if (message.measure !== "") {
+    if (message.measure !== undefined) {
       obj.measure = message.measure;
     }
     return obj;
@@ -2577,10 +2577,10 @@ export const Score: MessageFns<Score> = {
 
   toJSON(message: Score): unknown {
     const obj: any = {};
-    if (message.name !== "") {
+    if (message.name !== undefined) {
       obj.name = message.name;
     }
-    if (message.formula !== "") {
+    if (message.formula !== undefined) {
       obj.formula = message.formula;
     }
     if (message.operations?.length) {
@@ -2595,10 +2595,10 @@ export const Score: MessageFns<Score> = {
         });
       }
     }
-    if (message.draws !== 0) {
+    if (message.draws !== undefined) {
       obj.draws = Math.round(message.draws);
     }
-    if (message.seed !== 0) {
+    if (message.seed !== undefined) {
       obj.seed = Math.round(message.seed);
     }
     if (message.tables?.length) {
@@ -2607,7 +2607,7 @@ export const Score: MessageFns<Score> = {
     if (message.calibration !== undefined) {
       obj.calibration = Calibration.toJSON(message.calibration);
     }
-    if (message.recommended !== false) {
+    if (message.recommended !== undefined) {
       obj.recommended = message.recommended;
     }
     return obj;
@@ -2706,10 +2706,10 @@ export const Score_ParametersEntry: MessageFns<Score_ParametersEntry> = {
 
   toJSON(message: Score_ParametersEntry): unknown {
     const obj: any = {};
-    if (message.key !== "") {
+    if (message.key !== undefined) {
       obj.key = message.key;
     }
-    if (message.value !== 0) {
+    if (message.value !== undefined) {
       obj.value = floatToJson(message.value);
     }
     return obj;
@@ -2803,13 +2803,13 @@ export const Calibration: MessageFns<Calibration> = {
 
   toJSON(message: Calibration): unknown {
     const obj: any = {};
-    if (message.count !== 0) {
+    if (message.count !== undefined) {
       obj.count = Math.round(message.count);
     }
-    if (message.table !== "") {
+    if (message.table !== undefined) {
       obj.table = message.table;
     }
-    if (message.data !== "") {
+    if (message.data !== undefined) {
       obj.data = message.data;
     }
     return obj;
@@ -2908,13 +2908,13 @@ export const Variant: MessageFns<Variant> = {
 
   toJSON(message: Variant): unknown {
     const obj: any = {};
-    if (message.name !== "") {
+    if (message.name !== undefined) {
       obj.name = message.name;
     }
-    if (message.folder !== "") {
+    if (message.folder !== undefined) {
       obj.folder = message.folder;
     }
-    if (message.maxError !== 0) {
+    if (message.maxError !== undefined) {
       obj.maxError = floatToJson(message.maxError);
     }
     return obj;
@@ -3009,13 +3009,13 @@ export const File: MessageFns<File> = {
 
   toJSON(message: File): unknown {
     const obj: any = {};
-    if (message.path !== "") {
+    if (message.path !== undefined) {
       obj.path = message.path;
     }
-    if (message.bytes !== 0) {
+    if (message.bytes !== undefined) {
       obj.bytes = Math.round(message.bytes);
     }
-    if (message.sha256 !== "") {
+    if (message.sha256 !== undefined) {
       obj.sha256 = message.sha256;
     }
     return obj;
@@ -3172,25 +3172,25 @@ export const Golden: MessageFns<Golden> = {
 
   toJSON(message: Golden): unknown {
     const obj: any = {};
-    if (message.operation !== "") {
+    if (message.operation !== undefined) {
       obj.operation = message.operation;
     }
-    if (message.seed !== 0) {
+    if (message.seed !== undefined) {
       obj.seed = Math.round(message.seed);
     }
-    if (message.batch !== 0) {
+    if (message.batch !== undefined) {
       obj.batch = Math.round(message.batch);
     }
-    if (message.output !== "") {
+    if (message.output !== undefined) {
       obj.output = message.output;
     }
     if (message.values?.length) {
       obj.values = message.values.map((e) => floatToJson(e));
     }
-    if (message.tolerance !== 0) {
+    if (message.tolerance !== undefined) {
       obj.tolerance = floatToJson(message.tolerance);
     }
-    if (message.stride !== 0) {
+    if (message.stride !== undefined) {
       obj.stride = Math.round(message.stride);
     }
     return obj;
@@ -3283,7 +3283,7 @@ export const Needs: MessageFns<Needs> = {
 
   toJSON(message: Needs): unknown {
     const obj: any = {};
-    if (message.memoryBytes !== 0) {
+    if (message.memoryBytes !== undefined) {
       obj.memoryBytes = Math.round(message.memoryBytes);
     }
     if (message.operators?.length) {
@@ -3380,13 +3380,13 @@ export const Licence: MessageFns<Licence> = {
 
   toJSON(message: Licence): unknown {
     const obj: any = {};
-    if (message.model !== "") {
+    if (message.model !== undefined) {
       obj.model = message.model;
     }
-    if (message.data !== "") {
+    if (message.data !== undefined) {
       obj.data = message.data;
     }
-    if (message.attribution !== "") {
+    if (message.attribution !== undefined) {
       obj.attribution = message.attribution;
     }
     return obj;
@@ -3642,25 +3642,25 @@ export const Provenance: MessageFns<Provenance> = {
 
   toJSON(message: Provenance): unknown {
     const obj: any = {};
-    if (message.dataset !== "") {
+    if (message.dataset !== undefined) {
       obj.dataset = message.dataset;
     }
-    if (message.datasetSha256 !== "") {
+    if (message.datasetSha256 !== undefined) {
       obj.datasetSha256 = message.datasetSha256;
     }
-    if (message.split !== "") {
+    if (message.split !== undefined) {
       obj.split = message.split;
     }
-    if (message.seed !== 0) {
+    if (message.seed !== undefined) {
       obj.seed = Math.round(message.seed);
     }
-    if (message.steps !== 0) {
+    if (message.steps !== undefined) {
       obj.steps = Math.round(message.steps);
     }
-    if (message.preset !== "") {
+    if (message.preset !== undefined) {
       obj.preset = message.preset;
     }
-    if (message.trainingSeconds !== 0) {
+    if (message.trainingSeconds !== undefined) {
       obj.trainingSeconds = floatToJson(message.trainingSeconds);
     }
     if (message.metrics) {
@@ -3681,13 +3681,13 @@ export const Provenance: MessageFns<Provenance> = {
         });
       }
     }
-    if (message.created !== "") {
+    if (message.created !== undefined) {
       obj.created = message.created;
     }
-    if (message.configuration !== "") {
+    if (message.configuration !== undefined) {
       obj.configuration = message.configuration;
     }
-    if (message.command !== "") {
+    if (message.command !== undefined) {
       obj.command = message.command;
     }
     return obj;
@@ -3795,10 +3795,10 @@ export const Provenance_MetricsEntry: MessageFns<Provenance_MetricsEntry> = {
 
   toJSON(message: Provenance_MetricsEntry): unknown {
     const obj: any = {};
-    if (message.key !== "") {
+    if (message.key !== undefined) {
       obj.key = message.key;
     }
-    if (message.value !== 0) {
+    if (message.value !== undefined) {
       obj.value = floatToJson(message.value);
     }
     return obj;
@@ -3880,10 +3880,10 @@ export const Provenance_VersionsEntry: MessageFns<Provenance_VersionsEntry> = {
 
   toJSON(message: Provenance_VersionsEntry): unknown {
     const obj: any = {};
-    if (message.key !== "") {
+    if (message.key !== undefined) {
       obj.key = message.key;
     }
-    if (message.value !== "") {
+    if (message.value !== undefined) {
       obj.value = message.value;
     }
     return obj;
