@@ -64,7 +64,7 @@ export function progress(): Callbacks {
 
 function describe(event: StepEvent, budget: RunInfo['budget'] | undefined): string {
   const { step, metrics, imagesPerSecond, secondsLeft } = event;
-  const total = budget && 'steps' in budget ? `/${integer(budget.steps)}` : '';
+  const total = budget?.steps !== undefined ? `/${integer(budget.steps)}` : '';
   const losses = Object.entries(metrics)
     .filter(([name]) => name.split('/').at(-1) === 'loss')
     .map(([name, value]) => `${name} ${value.toPrecision(5)}`);

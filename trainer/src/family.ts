@@ -3,6 +3,8 @@ import type { Domain, Manifest } from '@genserve/runtime';
 import type { Tensor } from '@tensorflow/tfjs';
 import type { z } from 'zod';
 import type { Scope, Variable } from './nn/variable.js';
+import type { ClipSettings } from './optim/clip.js';
+import type { Schedule } from './optim/schedule.js';
 
 /** A random input, drawn by runtime's generator: never inside a graph. */
 export interface NoiseSpec {
@@ -86,24 +88,33 @@ export interface Model {
   readonly conditions: Manifest['conditions'];
 }
 
+/** Each optimiser reads its own and leaves the rest alone; see optim/rules.ts. */
 export interface OptimiserSettings {
-  readonly name: 'adam' | 'adamax';
+  readonly name: 'sgd' | 'momentum' | 'rmsprop' | 'adam' | 'adamax';
   readonly learningRate: number;
+  /** adam, adamax: 0.9 when absent. */
   readonly beta1?: number;
+  /** adam, adamax: 0.999 when absent. */
   readonly beta2?: number;
+  /** adam, adamax, rmsprop: 1e-8 when absent. */
   readonly epsilon?: number;
+  /** momentum: 0.9 when absent. */
+  readonly momentum?: number;
+  /** rmsprop, of the mean of squares: 0.9 when absent. */
+  readonly decay?: number;
+  /** Pull of every parameter towards 0; none when absent. */
+  readonly weightDecay?: number;
+  /** Whether the pull goes past the optimiser (Loshchilov & Hutter 2019) and not into the gradient (L2). False when absent. */
+  readonly decoupled?: boolean;
 }
 
 /** What a preset suggests for training; `--set` and recipes override it. */
-export interface TrainingDefaults {
+export interface TrainingDefaults extends Partial<ClipSettings> {
   readonly batch: number;
   readonly optimiser: OptimiserSettings;
   /** Decay of the exponential moving average of the parameters that is evaluated and exported; 0 = none. */
   readonly parameterAverage: number;
-  /** Greatest norm of all gradients together; none when absent. */
-  readonly clipNorm?: number;
-  /** See train/settings.ts. */
-  readonly schedule?: { readonly warmUpSteps?: number; readonly decayFrom?: number };
+  readonly schedule?: Partial<Schedule>;
 }
 
 export interface Family<Configuration = unknown> {

@@ -33,7 +33,7 @@ export function trainCommand(): Command {
     )
     .option('--seed <number>', 'of the first weights, the order of the data and all noise', wholeNumber)
     .option('--steps <count>', 'train this many steps', positiveInteger)
-    .option('--minutes <number>', 'or this long', positiveNumber)
+    .option('--minutes <number>', 'or this long; with --steps, at most this long', positiveNumber)
     .addOption(
       new Option('--engine <name>', 'one ONNX graph, or op by op on TensorFlow.js (slow)')
         .choices(['compiled', 'eager'])

@@ -113,9 +113,8 @@ async function trainOne(
     const command = `genserve batch (${recipe.name})`;
     return train({ ...trainOptionsOf(recipe), runs, command, engine, signal, callbacks });
   }
-  const wanted = recipe.steps !== undefined ? { steps: recipe.steps } : { minutes: recipe.minutes };
   const sameFamily = isFamilyModule(recipe.family) || begun.family === recipe.family;
-  if (!sameFamily || JSON.stringify(begun.budget) !== JSON.stringify(wanted)) {
+  if (!sameFamily || begun.budget.steps !== recipe.steps || begun.budget.minutes !== recipe.minutes) {
     throw new GenserveError('INVALID_ARGUMENT', `plan: ${folder} holds another run; give this one a name of its own`, {
       field: 'plan',
     });

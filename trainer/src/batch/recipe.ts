@@ -28,7 +28,7 @@ export const recipeSchema = z.strictObject({
   /** Overrides of the family's training settings. */
   training: settings.optional(),
   seed: z.int().min(0).optional(),
-  /** The budget: one of the two. */
+  /** The budget: one of the two, or both: then schedules follow the steps, and the minutes are a guard. */
   steps: z.int().min(1).optional(),
   minutes: z.number().positive().optional(),
   /** How the bundle is made. */

@@ -1,4 +1,5 @@
 // The page of a run: one self-contained file, to look at and to send.
+import type { Budget } from '../train/callbacks.js';
 import type { RunRecord } from '../train/run-folder.js';
 import { chart, type Series } from './chart.js';
 import type { History } from './history.js';
@@ -107,10 +108,15 @@ function runRows({ data, domain, seed, budget, versions }: RunRecord, { engine }
     ...Object.entries(domain.image ? shape : {}),
     ['classes', labels && labels.length > 0 ? labels.join(', ') : undefined],
     ['seed', seed],
-    ['budget', 'steps' in budget ? `${budget.steps} steps` : `${budget.minutes} minutes`],
+    ['budget', describeBudget(budget)],
     ['engine', engine],
     ...Object.entries(versions),
   ];
+}
+
+function describeBudget({ steps, minutes }: Budget): string {
+  const time = minutes === undefined ? [] : [`${minutes} minutes`];
+  return (steps === undefined ? time : [`${steps} steps`, ...time]).join(', at most ');
 }
 
 function isEmpty(value: unknown): boolean {

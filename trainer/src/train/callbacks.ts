@@ -8,8 +8,11 @@ export interface RunInfo {
   readonly budget: Budget;
 }
 
-/** Where training ends. */
-export type Budget = { readonly steps: number } | { readonly minutes: number };
+/** Where training ends: one of the two at least. With both, schedules follow the steps and the minutes are a guard. */
+export interface Budget {
+  readonly steps?: number | undefined;
+  readonly minutes?: number | undefined;
+}
 
 export interface StepEvent {
   /** Steps done, this one included. */

@@ -30,8 +30,8 @@ export async function trainingLoop(state: State, options: LoopOptions): Promise<
   const { training, budget, domain, seed } = record;
   const startedAt = performance.now() - 1000 * start.elapsedSeconds;
   const elapsed = () => (performance.now() - startedAt) / 1000;
-  const spent = (step: number) =>
-    Math.min(1, 'steps' in budget ? step / budget.steps : elapsed() / 60 / budget.minutes);
+  const minutesSpent = () => elapsed() / 60 / (budget.minutes ?? Number.POSITIVE_INFINITY);
+  const spent = (step: number) => Math.min(1, budget.steps === undefined ? minutesSpent() : step / budget.steps);
   const updates = { ...start.updates };
   let { step, skipped } = start;
   let failures = 0;
@@ -57,6 +57,10 @@ export async function trainingLoop(state: State, options: LoopOptions): Promise<
   for await (const batch of batches(dataset.train, domain, { size: training.batch, seed, step })) {
     const progress = spent(step);
     if (progress >= 1 || signal?.aborted) break;
+    if (minutesSpent() >= 1) {
+      await callbacks.onWarning(`the time was up at step ${step} of ${budget.steps}, before the schedules had ended`);
+      break;
+    }
     if (batch.epoch !== epoch) {
       await callbacks.onEpochEnd(epoch);
       epoch = batch.epoch;
@@ -95,10 +99,12 @@ export async function trainingLoop(state: State, options: LoopOptions): Promise<
       progress: spent(step),
       imagesPerSecond: rate.perSecond(),
       elapsedSeconds,
-      secondsLeft:
-        'steps' in budget
-          ? ((budget.steps - step) * training.batch) / rate.perSecond()
-          : Math.max(0, 60 * budget.minutes - elapsedSeconds),
+      secondsLeft: Math.min(
+        budget.steps === undefined
+          ? Number.POSITIVE_INFINITY
+          : ((budget.steps - step) * training.batch) / rate.perSecond(),
+        budget.minutes === undefined ? Number.POSITIVE_INFINITY : Math.max(0, 60 * budget.minutes - elapsedSeconds),
+      ),
       ...(nonFinite !== undefined && { nonFinite }),
     });
     if (failures > training.toleratedNonFinite) {

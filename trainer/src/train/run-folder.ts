@@ -5,7 +5,7 @@ import { type Domain, GenserveError } from '@genserve/runtime';
 import type { DataOptionsInput } from '../data/options.js';
 import type { Budget } from './callbacks.js';
 import { storageError, writeAtomically } from './checkpoint.js';
-import type { TrainingSettings } from './settings.js';
+import { type TrainingSettings, trainingSettings } from './settings.js';
 
 export interface RunRecord {
   readonly format: 1;
@@ -66,7 +66,8 @@ export async function readRunRecord(folder: string): Promise<RunRecord> {
   try {
     // Written by createRunFolder; a format of the future is refused below.
     const record = JSON.parse(await readFile(runPaths(folder).record, 'utf8')) as RunRecord;
-    if (record.format === 1) return record;
+    // Settings that are newer than the run take their defaults: what it did without them.
+    if (record.format === 1) return { ...record, training: trainingSettings.parse(record.training) };
   } catch (cause) {
     throw new GenserveError('INVALID_ARGUMENT', `run: ${folder} holds no run.json that can be read`, {
       field: 'run',

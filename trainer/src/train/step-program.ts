@@ -5,8 +5,8 @@ import type { Program, ProgramInput } from '../engine/program.js';
 import type { StepInputs, StepResult, StepSpec } from '../family.js';
 import type { Variable } from '../nn/variable.js';
 import { averagingRate, ParameterAverage } from '../optim/average.js';
-import { clipByGlobalNorm, globalNorm } from '../optim/clip.js';
-import { createOptimiser } from '../optim/optimiser.js';
+import { clip, globalNorm } from '../optim/clip.js';
+import { Optimiser } from '../optim/optimiser.js';
 import { tf } from '../trace/tensorflow.js';
 import type { TrainingSettings } from './settings.js';
 
@@ -54,7 +54,7 @@ export function stepProgram(
   dataShape: readonly number[],
   settings: TrainingSettings,
 ): StepProgram {
-  const optimiser = createOptimiser(step.name, step.parameters, settings.optimiser);
+  const optimiser = new Optimiser(step.name, step.parameters, settings.optimiser);
   const average = settings.parameterAverage > 0 ? new ParameterAverage(step.parameters) : undefined;
   const coefficients = step.coefficients ?? {};
   const scalar = (name: string): ProgramInput => ({ name, dtype: 'float32', shape: [] });
@@ -77,8 +77,7 @@ export function stepProgram(
           variables,
         );
         const norm = globalNorm(gradients);
-        const clipped = settings.clipNorm > 0 ? clipByGlobalNorm(gradients, norm, settings.clipNorm) : gradients;
-        optimiser.update(clipped, fed.learning_rate!, fed);
+        optimiser.update(clip(gradients, norm, settings), fed.learning_rate!, fed);
         average?.update(fed.averaging_rate!);
         return { ...metrics, loss, gradient_norm: norm };
       },

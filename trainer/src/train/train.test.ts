@@ -177,6 +177,26 @@ describe('a run', () => {
     expect(warnings.join()).toMatch(/1 thread.*2 threads.*last bits/);
   });
 
+  it('ends when its minutes are up before its steps, and says so; schedules follow the steps', async () => {
+    const warnings: string[] = [];
+    const progress: number[] = [];
+    const { position, finished } = await train(
+      options('guarded', {
+        steps: 1_000_000,
+        minutes: 0.02,
+        callbacks: [
+          {
+            onStepEnd: event => void progress.push(event.progress),
+            onWarning: message => void warnings.push(message),
+          },
+        ],
+      }),
+    );
+    expect(finished).toBe(true);
+    expect(progress.at(-1)).toBe(position.step / 1_000_000);
+    expect(warnings).toEqual([expect.stringContaining(`at step ${position.step} of 1000000`)]);
+  });
+
   it('is not started twice in one folder', async () => {
     await train(options('once', { steps: 1 }));
     await expect(train(options('once', { steps: 1 }))).rejects.toMatchObject({
@@ -191,7 +211,7 @@ describe('settings', () => {
     ['an unknown preset', { preset: 'huge' }, 'preset'],
     ['an unknown key of the configuration', { configuration: { layers: 3 } }, 'configuration.layers'],
     ['an unknown key of the training settings', { training: { epochs: 3 } }, 'training.epochs'],
-    ['two budgets', { minutes: 1 }, 'steps'],
+    ['a budget of no steps', { steps: 0 }, 'steps'],
     ['no budget', { steps: undefined }, 'steps'],
     ['an unknown family', { family: 'vea' }, 'family'],
   ] as const)('with %s are refused before anything is written', async (_, wrong, field) => {

@@ -44,7 +44,7 @@ export interface TrainOptions extends RunOptions {
   readonly training?: object | undefined;
   /** 0 when absent. */
   readonly seed?: number | undefined;
-  /** Exactly one of steps and minutes. */
+  /** The budget: steps, minutes, or both: then schedules follow the steps, and the minutes are a guard. */
   readonly steps?: number | undefined;
   readonly minutes?: number | undefined;
   /** Folder of all runs; 'runs' when absent. */
@@ -200,13 +200,13 @@ async function fit(
 }
 
 function budgetOf({ steps, minutes }: TrainOptions): Budget {
-  if (steps !== undefined && minutes === undefined) {
-    if (Number.isInteger(steps) && steps > 0) return { steps };
+  if (steps === undefined && minutes === undefined)
+    throw new GenserveError('INVALID_ARGUMENT', 'steps: give a budget: steps, minutes, or both (minutes as a guard)', {
+      field: 'steps',
+    });
+  if (steps !== undefined && !(Number.isInteger(steps) && steps > 0))
     throw new GenserveError('INVALID_ARGUMENT', `steps: must be a positive integer, was ${steps}`, { field: 'steps' });
-  }
-  if (minutes !== undefined && steps === undefined) {
-    if (minutes > 0) return { minutes };
+  if (minutes !== undefined && !(minutes > 0))
     throw new GenserveError('INVALID_ARGUMENT', `minutes: must be positive, was ${minutes}`, { field: 'minutes' });
-  }
-  throw new GenserveError('INVALID_ARGUMENT', 'steps: give either steps or minutes, one of them', { field: 'steps' });
+  return { ...(steps !== undefined && { steps }), ...(minutes !== undefined && { minutes }) };
 }
