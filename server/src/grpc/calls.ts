@@ -8,16 +8,16 @@ import {
   type ServerWritableStream,
 } from '@grpc/grpc-js';
 import { requestIdOf } from '../request-id.js';
+import { priorityHeader, type RequestScope, readPriority } from '../request-scope.js';
 import type { Services, Verb } from '../verbs/verb.js';
 import { statusOf } from './status.js';
 
 const longestTimerMs = 2 ** 31 - 1;
 
 /** What a call carries besides its message. */
-export interface CallScope {
+export interface CallScope extends RequestScope {
   readonly requestId: string;
-  readonly signal: AbortSignal;
-  /** Ends the deadline's timer. */
+  /** To be called when the call is over. */
   close(): void;
 }
 
@@ -28,18 +28,32 @@ export function openScope<Request, Response>(call: AnyCall<Request, Response>): 
   const end = (reason: 'CANCELLED' | 'DEADLINE_EXCEEDED', message: string) =>
     controller.abort(new GenserveError(reason, message));
   call.on('cancelled', () => end('CANCELLED', 'the caller cancelled the call'));
-  const deadline = Number(call.getDeadline());
-  const timer = Number.isFinite(deadline)
+  const leftMs = Number(call.getDeadline()) - Date.now();
+  const bounded = Number.isFinite(leftMs);
+  const timer = bounded
     ? setTimeout(
         () => end('DEADLINE_EXCEEDED', 'the deadline of the call passed'),
-        Math.min(longestTimerMs, Math.max(0, deadline - Date.now())),
+        Math.min(longestTimerMs, Math.max(0, leftMs)),
       )
     : undefined;
+  const atEnd: (() => void)[] = [() => clearTimeout(timer)];
   const requestId = requestIdOf(call.metadata.get('x-request-id')[0]);
   const metadata = new Metadata();
   metadata.set('x-request-id', requestId);
   call.sendMetadata(metadata);
-  return { requestId, signal: controller.signal, close: () => clearTimeout(timer) };
+  return {
+    requestId,
+    signal: controller.signal,
+    ...(bounded && { deadline: performance.now() + leftMs }),
+    // Read where what it throws becomes the call's status.
+    get priority() {
+      return readPriority(call.metadata.get(priorityHeader)[0]?.toString());
+    },
+    onEnd: listener => void atEnd.push(listener),
+    close: () => {
+      for (const listener of atEnd.splice(0)) listener();
+    },
+  };
 }
 
 /** The message, or the error that its bytes were (see `decodingSafely`). */
@@ -68,8 +82,8 @@ export function unaryVerb<Request, Response>(
   verb: Verb<Request, Response>,
   services: Services,
 ): handleUnaryCall<Request, Response> {
-  return unary(async (request, { signal }) => {
-    for await (const response of verb.answer(request, { services, signal })) return response;
+  return unary(async (request, scope) => {
+    for await (const response of verb.answer(request, { services, ...scope })) return response;
     throw new GenserveError('INTERNAL', `${verb.name} gave no answer`);
   });
 }
@@ -80,9 +94,7 @@ export function streamingVerb<Request, Response>(
 ): handleServerStreamingCall<Request, Response> {
   return call => {
     const scope = openScope(call);
-    void stream(call, scope, () => verb.answer(messageOf(call), { services, signal: scope.signal })).finally(() =>
-      scope.close(),
-    );
+    void stream(call, scope, () => verb.answer(messageOf(call), { services, ...scope })).finally(() => scope.close());
   };
 }
 

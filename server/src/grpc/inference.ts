@@ -18,7 +18,7 @@ export function inferenceHandlers(
     serverMetadata: unary(async () => serverMetadata),
     modelReady: unary(async ({ name, version }) => ({ ready: isInferenceModelReady(repository, name, version) })),
     modelMetadata: unary(async ({ name, version }) => ({ ...metadataOf(repository, name, version), properties: {} })),
-    modelInfer: unary(async (request: inference.ModelInferRequest, { signal }) => {
+    modelInfer: unary(async (request: inference.ModelInferRequest, scope) => {
       const { modelName, modelVersion, id } = request;
       const found = findInferenceModel(repository, modelName, modelVersion);
       const { model, operation } = found;
@@ -28,7 +28,7 @@ export function inferenceHandlers(
       );
       const given = readInputs(request, operation);
       const parameters = parametersOf(request.parameters);
-      const outputs = await infer(found, given, parameters, runnerFor(model), limits, signal);
+      const outputs = await infer(found, given, parameters, runnerFor(model, scope), limits, scope.signal);
       const chosen = names.map(name => ({ name, tensor: outputOf(outputs, name) }));
       return {
         modelName,

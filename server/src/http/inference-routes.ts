@@ -8,7 +8,7 @@ import type { Services } from '../verbs/verb.js';
 import { readBody } from './body.js';
 import { setErrorStatus, toGenserveError } from './errors.js';
 import { type InferenceBody, readInference } from './inference-request.js';
-import { signalOf } from './scope.js';
+import { scopeOf } from './scope.js';
 import { notAllowed } from './verb-routes.js';
 
 export function inferenceRouter({ repository, limits, runnerFor }: Services): Router {
@@ -37,14 +37,21 @@ export function inferenceRouter({ repository, limits, runnerFor }: Services): Ro
   router
     .route(`${model}/infer`)
     .post(async (request, response) => {
-      const signal = signalOf(request, response);
+      const scope = scopeOf(request, response);
       const found = findInferenceModel(repository, request.params.model, versionOf(request));
       const body = readInference(request, await readBody(request, limits.maxBodyBytes), found.operation);
       const names = chooseOutputs(
         found.operation,
         body.outputs.map(output => output.name),
       );
-      const outputs = await infer(found, body.given, body.parameters, runnerFor(found.model), limits, signal);
+      const outputs = await infer(
+        found,
+        body.given,
+        body.parameters,
+        runnerFor(found.model, scope),
+        limits,
+        scope.signal,
+      );
       sendOutputs(response, request.params.model, found.model.version, body, names, outputs);
     })
     .all(notAllowed('POST'));

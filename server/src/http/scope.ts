@@ -2,6 +2,7 @@
 import { GenserveError, invalid } from '@genserve/runtime';
 import type { Request, RequestHandler, Response } from 'express';
 import { requestIdOf } from '../request-id.js';
+import { priorityHeader, type RequestScope, readPriority } from '../request-scope.js';
 
 /** Seconds, e.g. "2.5": after which the caller has no use for the answer. */
 export const timeoutHeader = 'X-Request-Timeout';
@@ -14,8 +15,8 @@ export const requestIds: RequestHandler = (request, response, next) => {
   next();
 };
 
-/** Aborted when the caller hangs up before the answer is complete, or at its deadline. */
-export function signalOf(request: Request, response: Response): AbortSignal {
+/** Its signal is aborted when the caller hangs up before the answer is complete, or at its deadline. */
+export function scopeOf(request: Request, response: Response): RequestScope {
   const controller = new AbortController();
   const timeoutMs = timeoutOf(request);
   const timer =
@@ -25,12 +26,18 @@ export function signalOf(request: Request, response: Response): AbortSignal {
           const message = `the request took longer than the ${timeoutMs} ms that ${timeoutHeader} allows`;
           controller.abort(new GenserveError('DEADLINE_EXCEEDED', message));
         }, timeoutMs);
-  response.once('close', () => {
+  const onEnd = (listener: () => void) => void response.once('close', listener);
+  onEnd(() => {
     clearTimeout(timer);
     if (!response.writableFinished)
       controller.abort(new GenserveError('CANCELLED', 'the caller closed the connection'));
   });
-  return controller.signal;
+  return {
+    signal: controller.signal,
+    onEnd,
+    ...(timeoutMs !== undefined && { deadline: performance.now() + timeoutMs }),
+    priority: readPriority(request.get(priorityHeader)),
+  };
 }
 
 function timeoutOf(request: Request): number | undefined {

@@ -6,7 +6,7 @@ import * as verbs from '../verbs/table.js';
 import type { Services, Verb, VerbDescription } from '../verbs/verb.js';
 import { chooseForm, formNames, sendAnswer, type Views } from './answer.js';
 import { MessageReader } from './message.js';
-import { signalOf } from './scope.js';
+import { scopeOf } from './scope.js';
 import { anomalyViews, likelihoodViews, sampleViews } from './views.js';
 
 /** One POST route: what the path says after the colon, and how it is answered. */
@@ -48,13 +48,13 @@ function route<Request, Response>(
     pictures: views.picture !== undefined,
     arrays: views.array !== undefined,
     async handle(services, target, request, response) {
-      const signal = signalOf(request, response);
+      const scope = scopeOf(request, response);
       const query = queryOf(request);
       const form = chooseForm(request, takeForm(query), verb, views);
       const reader = new MessageReader(verb, services.limits.maxBodyBytes);
       const fixed = target.version === 0 ? { model: target.model } : target;
       const message = adapt(await reader.read(request, fixed, query), form);
-      await sendAnswer(response, form, verb, views, verb.answer(message, { services, signal }), signal);
+      await sendAnswer(response, form, verb, views, verb.answer(message, { services, ...scope }), scope.signal);
     },
   };
 }
@@ -106,10 +106,10 @@ async function describe<Request, Response>(
   request: HttpRequest,
   response: HttpResponse,
 ): Promise<void> {
-  const signal = signalOf(request, response);
+  const scope = scopeOf(request, response);
   const reader = new MessageReader(verb, services.limits.maxBodyBytes);
   const message = await reader.read(request, fields, queryOf(request));
-  await sendAnswer(response, 'json', verb, {}, verb.answer(message, { services, signal }), signal);
+  await sendAnswer(response, 'json', verb, {}, verb.answer(message, { services, ...scope }), scope.signal);
 }
 
 /** "mnist-vae:sample" or, decoded by the router, "mnist-vae%3Asample". */

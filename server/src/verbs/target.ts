@@ -11,10 +11,11 @@ export interface Target {
 }
 
 /** @throws MODEL_NOT_FOUND, MODEL_UNAVAILABLE, INVALID_ARGUMENT */
-export function findTarget(message: { model: string; version: number }, { services }: CallContext): Target {
+export function findTarget(message: { model: string; version: number }, context: CallContext): Target {
+  const { services } = context;
   if (message.model === '') throw invalid('model', 'must be given');
   if (message.version < 0) throw invalid('version', `must be 1 or more, or 0 for the newest, was ${message.version}`);
   const model = services.repository.model(message.model, message.version);
   const identity = { model: model.name, version: model.version };
-  return { model, generator: new BundleGenerator(model.bundle, services.runnerFor(model)), identity };
+  return { model, generator: new BundleGenerator(model.bundle, services.runnerFor(model, context)), identity };
 }

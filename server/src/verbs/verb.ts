@@ -4,19 +4,18 @@ import type { z } from 'zod';
 import type { Limits } from '../options.js';
 import type { ServedModel } from '../repository/model.js';
 import type { Repository } from '../repository/repository.js';
+import type { RequestScope } from '../request-scope.js';
 
 /** What verbs work with; the same for all requests. */
 export interface Services {
   readonly repository: Repository;
   readonly limits: Limits;
   /** Runs the steps of one request: the first may be refused as OVERLOADED, later ones are not. */
-  runnerFor(model: ServedModel): Runner;
+  runnerFor(model: ServedModel, request: RequestScope): Runner;
 }
 
-export interface CallContext {
+export interface CallContext extends RequestScope {
   readonly services: Services;
-  /** Ends with the caller's connection, its deadline or the server. */
-  readonly signal: AbortSignal;
 }
 
 /** The part of a generated message class that HTTP needs. */
