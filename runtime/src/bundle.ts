@@ -5,7 +5,6 @@ import { throwIfAborted } from './cancel.js';
 import { wrong } from './check.js';
 import { GenserveError } from './errors.js';
 import { findOperation } from './manifest.js';
-import { readNpy } from './npy.js';
 import { parseManifest } from './parse-manifest.js';
 import { sha256 } from './sha256.js';
 import { fromUtf8, utf8 } from './text.js';
@@ -110,7 +109,8 @@ class CheckedBundle implements Bundle {
   }
 
   async table(path: string, options?: ReadOptions): Promise<Float64Array> {
-    return Float64Array.from(readNpy(await this.file(path, options), path).data);
+    const [{ readNpy }, bytes] = await Promise.all([import('./npy.js'), this.file(path, options)]);
+    return Float64Array.from(readNpy(bytes, path).data);
   }
 
   forget(): void {

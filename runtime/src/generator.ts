@@ -6,7 +6,10 @@ export interface Progress {
   readonly phase: 'download' | 'compile' | 'run';
   readonly done: number;
   readonly total: number;
-  /** 'bytes' while downloading, 'sessions' while compiling, 'rows' (times draws, when scoring) while running. */
+  /**
+   * 'bytes' while downloading, 'sessions' while compiling, 'rows' (times draws, when scoring) while running: `done` has
+   * a fraction while a picture is drawn in slices.
+   */
   readonly unit: 'bytes' | 'sessions' | 'rows';
 }
 
@@ -46,6 +49,16 @@ export interface Samples {
   readonly firstIndex: number;
   /** Labels asked for or drawn, one per row; absent for an unconditional model. */
   readonly labels?: readonly number[] | undefined;
+  /** Of a preview alone: the rows of each picture that are drawn. The same pictures come again, further on. */
+  readonly drawnRows?: number | undefined;
+}
+
+export interface StreamOptions {
+  /**
+   * Also hands out pictures while they are drawn, row by row, where the family draws so (autoregressive ones);
+   * false when absent. A server that cannot sends whole pictures alone.
+   */
+  readonly previews?: boolean | undefined;
 }
 
 export interface LikelihoodOptions extends CallOptions, Conditions {
@@ -124,7 +137,7 @@ export interface Generator {
   readonly manifest: Manifest;
   sample(options?: SampleOptions): Promise<Samples>;
   /** The same rows as `sample`, in parts in order of index. */
-  sampleStream(options?: SampleOptions): AsyncIterable<Samples>;
+  sampleStream(options?: SampleOptions & StreamOptions): AsyncIterable<Samples>;
   /** Rows [count, ...domain] -> latent codes by port name, e.g. {z: [count, 64]}. */
   encode(data: Tensor, options?: DrawOptions): Promise<Tensors>;
   decode(latents: Tensors, options?: DrawOptions & Conditions): Promise<Samples>;
@@ -133,6 +146,8 @@ export interface Generator {
   interpolate(from: Tensors, to: Tensors, options: InterpolateOptions): Promise<Samples>;
   /** mask [count or 1, height, width, 1]: 1 = known, kept exactly. */
   complete(data: Tensor, mask: Tensor, options?: CompleteOptions): Promise<Samples>;
+  /** The same rows as `complete`, in parts in order of index. */
+  completeStream(data: Tensor, mask: Tensor, options?: CompleteOptions & StreamOptions): AsyncIterable<Samples>;
   translate(data: Tensor, options?: TranslateOptions): Promise<Samples>;
   logLikelihood(data: Tensor, options?: LikelihoodOptions): Promise<Likelihoods>;
   anomaly(data: Tensor, options?: AnomalyOptions): Promise<readonly Anomaly[]>;

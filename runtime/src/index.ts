@@ -3,6 +3,7 @@ export * from './bundle.js';
 export * from './cancel.js';
 export * from './errors.js';
 export * from './estimators.js';
+export * from './formulas.js';
 export * from './frames.js';
 export type * from './generator.js';
 export * from './golden.js';

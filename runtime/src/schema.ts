@@ -12,7 +12,7 @@ import type {
   Score,
 } from '@genserve/proto/manifest';
 import { type Check, flag, integer, list, number, object, oneOf, optional, record, text, wrong } from './check.js';
-import { SCORES } from './scores.js';
+import { FORMULAS } from './formulas.js';
 
 /** The newest bundle layout that this reader knows. */
 export const FORMAT = 1;
@@ -104,7 +104,7 @@ export const manifestSchema = object<Manifest>({
   scores: list(
     object<Score>({
       name: required,
-      formula: oneOf(Object.keys(SCORES)),
+      formula: oneOf(FORMULAS),
       operations: texts,
       parameters: record(number),
       draws: positive,

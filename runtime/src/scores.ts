@@ -1,6 +1,7 @@
 // Anomaly scores: a closed list of formulas, each one function, and their calibration into p-values and decisions
 // (contract, section 8). Higher = more anomalous for every formula.
 import type { Score } from '@genserve/proto/manifest';
+import type { Formula } from './formulas.js';
 import type { Decision } from './generator.js';
 import type { Tensor } from './tensor.js';
 
@@ -44,13 +45,11 @@ const reconstructionError: ScoreFormula = {
   },
 };
 
-/** The closed list: a manifest's `formula` is one of these names. */
-export const SCORES = {
+/** What computes each formula of a manifest. */
+export const SCORES: Readonly<Record<Formula, ScoreFormula>> = {
   'negative-log-likelihood': negativeLogLikelihood,
   'reconstruction-error': reconstructionError,
-} as const satisfies Record<string, ScoreFormula>;
-
-export type Formula = keyof typeof SCORES;
+};
 
 /**
  * Share of normal data at least this anomalous, (1 + #{s_i >= s}) / (n + 1): valid at every level for exchangeable

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { expect, it, vi } from 'vitest';
-import { digestPlain, sha256 } from './sha256.js';
+import { sha256 } from './sha256.js';
+import { digestPlain } from './sha256-plain.js';
 import { utf8 } from './text.js';
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');

@@ -11,6 +11,18 @@ import { concatenate, int32, sizeOf, type Tensor, type Tensors, takeRows, zeros 
 const FIRST_ROW = 'first_row';
 const ROW_COUNT = 'row_count';
 
+export interface StepPart {
+  readonly outputs: Tensors;
+  /** Of a slice that is not the last: the rows of each picture that are drawn, of how many. */
+  readonly drawn?: { readonly rows: number; readonly of: number } | undefined;
+}
+
+export interface StepOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Draws a resumable graph's pictures row by row, whatever they cost. */
+  readonly byRow?: boolean | undefined;
+}
+
 /** Outputs by port name for complete feeds. */
 export async function runStep(
   runner: Runner,
@@ -18,6 +30,18 @@ export async function runStep(
   feeds: Tensors,
   signal: AbortSignal | undefined,
 ): Promise<Tensors> {
+  let outputs: Tensors = {};
+  for await (const part of stepParts(runner, operation, feeds, { signal })) outputs = part.outputs;
+  return outputs;
+}
+
+/** The parts of one step, in order: pictures drawn in slices as far as they have come, and last the whole. */
+export async function* stepParts(
+  runner: Runner,
+  operation: Operation,
+  feeds: Tensors,
+  { signal, byRow = false }: StepOptions,
+): AsyncGenerator<StepPart> {
   const run = async (name: string, inputs: Tensors) => {
     throwIfAborted(signal);
     const outputs = await runner.run(name, inputs, { signal });
@@ -26,10 +50,14 @@ export async function runStep(
         throw new GenserveError('INTERNAL', `the graph of ${operation.name} gave no output ${port.name}`);
     return outputs;
   };
-  if (operation.members.length > 0) return await runMembers(run, operation, feeds);
-  const share = runner.rowsPerStep(operation.name);
+  if (operation.members.length > 0) {
+    yield { outputs: await runMembers(run, operation, feeds) };
+    return;
+  }
+  const share = byRow ? 0 : runner.rowsPerStep(operation.name);
   const resumable = operation.inputs.some(port => port.role === 'count' && port.name === ROW_COUNT);
-  return resumable && share < 1 ? await runSlices(run, operation, feeds, share) : await run(operation.name, feeds);
+  if (resumable && share < 1) yield* runSlices(run, operation, feeds, share);
+  else yield { outputs: await run(operation.name, feeds) };
 }
 
 type Run = (name: string, feeds: Tensors) => Promise<Tensors>;
@@ -66,7 +94,12 @@ async function runMembers(run: Run, operation: Operation, feeds: Tensors): Promi
  * inputs) to the next. Data outputs are the slice's rows, or [batch, height, ...] with everything drawn so far: a later
  * slice may revise earlier rows.
  */
-async function runSlices(run: Run, operation: Operation, feeds: Tensors, share: number): Promise<Tensors> {
+async function* runSlices(
+  run: Run,
+  operation: Operation,
+  feeds: Tensors,
+  share: number,
+): AsyncGenerator<StepPart, void, undefined> {
   const stateInputs = inputsOf(operation, 'state');
   const stateOutputs = operation.outputs.filter(port => port.role === 'state');
   const pictures = operation.outputs.filter(port => port.role === 'data');
@@ -76,14 +109,9 @@ async function runSlices(run: Run, operation: Operation, feeds: Tensors, share: 
   let states: Tensors = {};
   for (let first = 0; first < height; first += slice) {
     const count = Math.min(slice, height - first);
-    const given = Object.entries({
-      ...feeds,
-      ...states,
-      [FIRST_ROW]: int32([], [first]),
-      [ROW_COUNT]: int32([], [count]),
-    });
+    const given = { ...feeds, ...states, [FIRST_ROW]: int32([], [first]), [ROW_COUNT]: int32([], [count]) };
     // Copies, as a runner may transfer what it is given.
-    const outputs = await run(operation.name, Object.fromEntries(given.map(([name, tensor]) => [name, copy(tensor)])));
+    const outputs = await run(operation.name, mapTensors(given, copy));
     states = Object.fromEntries(stateInputs.map(({ name }, i) => [name, outputs[stateOutputs[i]!.name]!]));
     for (const { name } of pictures) {
       const { dtype, shape, data } = outputs[name]!;
@@ -99,9 +127,15 @@ async function runSlices(run: Run, operation: Operation, feeds: Tensors, share: 
         results[name].data.set(part, (item * height + first) * size);
       }
     }
-    if (first + slice >= height) return { ...outputs, ...results };
+    const rows = first + count;
+    if (rows === height) yield { outputs: { ...outputs, ...results } };
+    // Copies, as the next slice goes on in the same arrays.
+    else yield { outputs: mapTensors(results, copy), drawn: { rows, of: height } };
   }
-  return results;
+}
+
+function mapTensors(tensors: Tensors, change: (tensor: Tensor) => Tensor): Tensors {
+  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, change(tensor)]));
 }
 
 function copy(tensor: Tensor): Tensor {

@@ -18,6 +18,7 @@ export type {
   Reason,
   SampleOptions,
   Samples,
+  StreamOptions,
   Tensor,
   Tensors,
   TranslateOptions,

@@ -15,6 +15,7 @@ import {
   type Message,
   type SampleOptions,
   type Samples,
+  type StreamOptions,
   type Tensor,
   type Tensors,
   type TranslateOptions,
@@ -42,11 +43,9 @@ export class RemoteGenerator implements ClientGenerator {
     return this.#draw(verb, message, options);
   }
 
-  async *sampleStream(options: SampleOptions = {}): AsyncGenerator<Samples> {
+  sampleStream(options: SampleOptions & StreamOptions = {}): AsyncGenerator<Samples> {
     const { verb, message } = sampleRequest(options);
-    for await (const part of this.http.stream(`${this.path}:${verb}`, message, options.signal)) {
-      yield readSamples(fieldsOf(part));
-    }
+    return this.#stream(verb, message, options);
   }
 
   async encode(data: Tensor, options: DrawOptions = {}): Promise<Tensors> {
@@ -69,8 +68,11 @@ export class RemoteGenerator implements ClientGenerator {
   }
 
   complete(data: Tensor, mask: Tensor, options: CompleteOptions = {}): Promise<Samples> {
-    const message = { ...drawFields(options), count: options.count, completion: { image: { tensor: data }, mask } };
-    return this.#draw('generate', message, options);
+    return this.#draw('generate', completionRequest(data, mask, options), options);
+  }
+
+  completeStream(data: Tensor, mask: Tensor, options: CompleteOptions & StreamOptions = {}): AsyncGenerator<Samples> {
+    return this.#stream('generate', completionRequest(data, mask, options), options);
   }
 
   translate(data: Tensor, options: TranslateOptions = {}): Promise<Samples> {
@@ -119,6 +121,12 @@ export class RemoteGenerator implements ClientGenerator {
     return samples;
   }
 
+  async *#stream(verb: string, message: Message, options: CallOptions): AsyncGenerator<Samples> {
+    for await (const part of this.http.stream(`${this.path}:${verb}`, message, options.signal)) {
+      yield readSamples(fieldsOf(part));
+    }
+  }
+
   async #post(verb: string, message: Message, { signal }: CallOptions): Promise<Fields> {
     return fieldsOf(await this.http.post(`${this.path}:${verb}`, message, signal));
   }
@@ -145,6 +153,10 @@ function sampleRequest(options: SampleOptions): { verb: string; message: Message
   const conditions = conditionsOf(options);
   const fields = { ...drawFields(options), count: options.count ?? 1 };
   return conditions ? { verb: 'generate', message: { ...fields, conditions } } : { verb: 'sample', message: fields };
+}
+
+function completionRequest(data: Tensor, mask: Tensor, options: CompleteOptions): Message {
+  return { ...drawFields(options), count: options.count, completion: { image: { tensor: data }, mask } };
 }
 
 function readSamples(answer: Fields): Samples {
