@@ -51,14 +51,19 @@ export interface StepResult {
   readonly metrics?: Readonly<Record<string, Tensor>>;
 }
 
-/** One optimiser's update: a network against its loss. */
+/** One optimiser's part of a training step: a network against its loss. Those of a stage run one after the other. */
 export interface StepSpec {
   readonly name: string;
   readonly parameters: readonly Variable[];
   readonly noises: readonly NoiseSpec[];
-  /** How each fed coefficient moves with the step (e.g. KL warm-up); evaluated outside the graph. */
+  /** How each fed coefficient moves with the step of its stage (e.g. KL warm-up); evaluated outside the graph. */
   readonly coefficients?: Readonly<Record<string, (step: number) => number>>;
   readonly usesLabel?: boolean;
+  /** Updates in a row, in one graph, each with rows and noises of its own, e.g. 5 of a critic; 1 when absent. */
+  readonly repeats?: number;
+  /** Training steps from one update to the next; 1 when absent. */
+  readonly every?: number;
+  /** May assign statistics, of the networks that the step trains alone. */
   loss(inputs: StepInputs): StepResult;
 }
 
@@ -70,9 +75,16 @@ export interface InitialiseSpec {
   run(inputs: Omit<StepInputs, 'coefficients'>): void;
 }
 
+/**
+ * What is trained together. When a stage ends, its parameters become their averages, which are what is exported: later
+ * stages see the network that will be served.
+ */
 export interface StageSpec {
   readonly name: string;
+  /** Their names are those of no other step of the model. */
   readonly steps: readonly StepSpec[];
+  /** Share of the budget, 0 to 1, that is spent when it ends; equal parts where absent. That of the last one is 1. */
+  readonly until?: number;
 }
 
 /** A family built for one configuration and one domain. */
@@ -112,6 +124,8 @@ export interface OptimiserSettings {
 export interface TrainingDefaults extends Partial<ClipSettings> {
   readonly batch: number;
   readonly optimiser: OptimiserSettings;
+  /** What differs for single steps, by their names. */
+  readonly optimisers?: Readonly<Record<string, Partial<OptimiserSettings>>>;
   /** Decay of the exponential moving average of the parameters that is evaluated and exported; 0 = none. */
   readonly parameterAverage: number;
   readonly schedule?: Partial<Schedule>;

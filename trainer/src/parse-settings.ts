@@ -59,7 +59,12 @@ function keysAt(schema: z.ZodType, path: readonly string[]): string[] {
   let nodes = [z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema];
   const open = (node: JsonSchema): JsonSchema[] => (node.anyOf ? node.anyOf.flatMap(open) : [node]);
   for (const step of path) {
-    nodes = nodes.flatMap(open).flatMap(node => node.properties?.[step] ?? node.items ?? []);
+    nodes = nodes.flatMap(open).flatMap(node => node.properties?.[step] ?? node.items ?? below(node));
   }
   return nodes.flatMap(open).flatMap(node => Object.keys(node.properties ?? {}));
+}
+
+/** What a record holds under every key. */
+function below({ additionalProperties }: JsonSchema): JsonSchema[] {
+  return typeof additionalProperties === 'object' ? [additionalProperties] : [];
 }

@@ -17,6 +17,8 @@ export interface Position {
   /** Updates that each optimiser has applied, by step name: Adam's t. */
   readonly updates: Readonly<Record<string, number>>;
   readonly skipped: number;
+  /** The stage that the last step was of, and the steps done before it began; absent before the first step. */
+  readonly stage?: { readonly index: number; readonly firstStep: number };
   readonly elapsedSeconds: number;
   /** What ran the steps, threads included: other threads give other last bits. */
   readonly engine: string;

@@ -1,7 +1,7 @@
 // What a training step is fed: the rows of its batch, and noise that is a function of (seed, step) alone.
 import { type Domain, NoiseStream, type Tensor, type Tensors } from '@genserve/runtime';
 import type { Batch } from '../data/batches.js';
-import { type FedStep, stepNoiseName } from './step-program.js';
+import { type FedStep, stepNoiseName, updatesOf } from './step-program.js';
 
 /** Shape of one datum, without the batch. */
 export function dataShape(domain: Domain): number[] {
@@ -13,19 +13,34 @@ export function dataShape(domain: Domain): number[] {
   throw new Error('a domain of no kind');
 }
 
-/** Data, labels where the step uses them, and its noises: row i of the batch is sample i, the step is the draw. */
-export function stepFeeds(spec: FedStep, batch: Batch, shape: readonly number[], seed: number): Tensors {
-  const count = batch.data.length / sizeOf(shape);
-  const feeds: Record<string, Tensor> = { data: { dtype: 'float32', shape: [count, ...shape], data: batch.data } };
-  if (spec.usesLabel)
-    feeds.label = { dtype: 'int32', shape: [count], data: batch.labels ?? new Int32Array(count).fill(-1) };
-  for (const { name, distribution, shape: noiseShape } of spec.noises) {
-    const key = stepNoiseName(spec, name);
-    const size = sizeOf(noiseShape);
-    const data = new Float32Array(count * size);
-    const stream = new NoiseStream(seed, key, distribution);
-    for (let row = 0; row < count; row++) stream.fill(data.subarray(row * size, (row + 1) * size), row, batch.step);
-    feeds[key] = { dtype: 'float32', shape: [count, ...noiseShape], data };
+/**
+ * Data, labels where the step uses them, and its noises: row i of the batch is sample i, the step is the draw. Each update
+ * of a step that repeats takes the next `rows` of the batch; what is left over is not used.
+ */
+export function stepFeeds(step: FedStep, batch: Batch, shape: readonly number[], seed: number, rows?: number): Tensors {
+  const size = sizeOf(shape);
+  const updates = updatesOf(step);
+  const count = rows ?? batch.data.length / size / updates.length;
+  const feeds: Record<string, Tensor> = {};
+  for (const [index, update] of updates.entries()) {
+    const [from, to] = [index * count, (index + 1) * count];
+    feeds[update.data] = {
+      dtype: 'float32',
+      shape: [count, ...shape],
+      data: batch.data.subarray(from * size, to * size),
+    };
+    if (step.usesLabel) {
+      const data = batch.labels?.subarray(from, to) ?? new Int32Array(count).fill(-1);
+      feeds[update.label] = { dtype: 'int32', shape: [count], data };
+    }
+    for (const { name, distribution, shape: noiseShape } of step.noises) {
+      const key = stepNoiseName(update, name);
+      const width = sizeOf(noiseShape);
+      const data = new Float32Array(count * width);
+      const stream = new NoiseStream(seed, key, distribution);
+      for (let row = 0; row < count; row++) stream.fill(data.subarray(row * width, (row + 1) * width), row, batch.step);
+      feeds[key] = { dtype: 'float32', shape: [count, ...noiseShape], data };
+    }
   }
   return feeds;
 }

@@ -8,7 +8,7 @@ import { averagedName } from '../optim/average.js';
 import { dataShape, stepFeeds } from './feeds.js';
 import { initialState } from './initial-state.js';
 import type { PreparedRun } from './run.js';
-import { batchInputs, readBatch } from './step-program.js';
+import { batchInputs, readBatch, updatesOf } from './step-program.js';
 
 export interface FirstStateOptions {
   readonly run: PreparedRun;
@@ -32,7 +32,7 @@ export async function firstState({ run, data, domain, batch, seed, engine }: Fir
       inputs: batchInputs(step, shape),
       state: run.variables,
       run(fed) {
-        initialise.run(readBatch(step, fed));
+        initialise.run(readBatch(updatesOf(step)[0]!, fed));
         return {};
       },
     },

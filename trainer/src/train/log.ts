@@ -32,10 +32,16 @@ export function logger(folder: string): Callbacks {
   };
 }
 
+/** Of each over the steps that have it: not every optimiser takes part in every step. */
 function meanMetrics(events: readonly StepEvent[]): Record<string, number> {
-  const finite = events.filter(({ nonFinite }) => nonFinite === undefined);
-  const names = Object.keys(finite[0]?.metrics ?? {});
+  const values: Record<string, number[]> = {};
+  for (const { metrics, nonFinite } of events)
+    if (nonFinite === undefined)
+      for (const [name, value] of Object.entries(metrics)) {
+        values[name] ??= [];
+        values[name].push(value);
+      }
   return Object.fromEntries(
-    names.map(name => [name, finite.reduce((sum, { metrics }) => sum + (metrics[name] ?? 0), 0) / finite.length]),
+    Object.entries(values).map(([name, list]) => [name, list.reduce((sum, value) => sum + value, 0) / list.length]),
   );
 }

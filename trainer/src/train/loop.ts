@@ -4,13 +4,15 @@ import { GenserveError, type Tensors } from '@genserve/runtime';
 import { batches } from '../data/batches.js';
 import type { Dataset } from '../data/dataset.js';
 import type { State } from '../engine/program.js';
+import { scheduled } from '../optim/schedule.js';
 import type { Callbacks } from './callbacks.js';
 import type { Position } from './checkpoint.js';
 import { dataShape, stepFeeds } from './feeds.js';
 import type { Monitor } from './monitor.js';
-import type { PreparedRun } from './run.js';
+import type { CompiledStage, PreparedRun } from './run.js';
 import type { RunRecord } from './run-folder.js';
-import { learningRateAt } from './settings.js';
+import { optimiserOf } from './settings.js';
+import { endStages } from './stages.js';
 
 export interface LoopOptions {
   readonly record: RunRecord;
@@ -34,10 +36,13 @@ export async function trainingLoop(state: State, options: LoopOptions): Promise<
   const spent = (step: number) => Math.min(1, budget.steps === undefined ? minutesSpent() : step / budget.steps);
   const updates = { ...start.updates };
   let { step, skipped } = start;
+  let stage = start.stage ?? { index: 0, firstStep: 0 };
   let failures = 0;
   let savedAt = performance.now();
-  let epoch = Math.floor((step * training.batch) / dataset.train.count);
-  const position = (): Position => ({ ...start, step, updates: { ...updates }, skipped, elapsedSeconds: elapsed() });
+  let epoch = Math.floor((step * run.rowsPerStep) / dataset.train.count);
+  const position = (): Position => {
+    return { ...start, step, updates: { ...updates }, skipped, stage, elapsedSeconds: elapsed() };
+  };
   const save = async () => {
     const path = await options.save(position(), state);
     savedAt = performance.now();
@@ -49,12 +54,10 @@ export async function trainingLoop(state: State, options: LoopOptions): Promise<
     await callbacks.onEvaluate({ step, elapsedSeconds: elapsed(), metrics, ...(samples !== undefined && { samples }) });
   };
 
-  const stageOf = (progress: number) =>
-    run.stages[Math.min(run.stages.length - 1, Math.floor(progress * run.stages.length))]!;
   const shape = dataShape(domain);
-  const rate = new Throughput(training.batch);
+  const rate = new Throughput(run.rowsPerStep);
   await callbacks.onEpochBegin(epoch);
-  for await (const batch of batches(dataset.train, domain, { size: training.batch, seed, step })) {
+  for await (const batch of batches(dataset.train, domain, { size: run.rowsPerStep, seed, step })) {
     const progress = spent(step);
     if (progress >= 1 || signal?.aborted) break;
     if (minutesSpent() >= 1) {
@@ -66,18 +69,29 @@ export async function trainingLoop(state: State, options: LoopOptions): Promise<
       epoch = batch.epoch;
       await callbacks.onEpochBegin(epoch);
     }
-    const learningRate = learningRateAt(training, step, progress);
-    const { steps } = stageOf(progress);
+    const index = stageAt(run.stages, progress);
+    if (index !== stage.index) {
+      endStages(run.stages.slice(0, index), state);
+      stage = { index, firstStep: step };
+    }
+    const { from, until, steps } = run.stages[index]!;
+    const stageStep = step - stage.firstStep;
+    const schedule = scheduled(training.schedule, stageStep, (progress - from) / (until - from));
 
     const metrics: Record<string, number> = {};
     let nonFinite: string | undefined;
     for (const { spec, program, executable } of steps) {
-      const update = (updates[spec.name] ?? 0) + 1;
+      if (stageStep % (spec.every ?? 1) !== 0) continue;
+      const done = updates[spec.name] ?? 0;
       const before = new Map(state);
-      const feeds = { ...stepFeeds(spec, batch, shape, seed), ...program.scalars(update, step, learningRate) };
+      const { learningRate } = optimiserOf(training, spec.name);
+      const feeds = {
+        ...stepFeeds(spec, batch, shape, seed, training.batch),
+        ...program.scalars(done + 1, stageStep, learningRate * schedule),
+      };
       const values = scalars(await executable.run(feeds, state), steps.length > 1 ? `${spec.name}/` : '');
       const wrong = Object.keys(values).find(name => !Number.isFinite(values[name]));
-      if (wrong === undefined) updates[spec.name] = update;
+      if (wrong === undefined) updates[spec.name] = done + (spec.repeats ?? 1);
       else {
         // Engines put new arrays in the state and leave the old ones alone: the update is undone by putting them back.
         for (const [name, value] of before) state.set(name, value);
@@ -95,14 +109,14 @@ export async function trainingLoop(state: State, options: LoopOptions): Promise<
       step,
       epoch,
       metrics,
-      learningRate,
+      learningRate: training.optimiser.learningRate * schedule,
       progress: spent(step),
       imagesPerSecond: rate.perSecond(),
       elapsedSeconds,
       secondsLeft: Math.min(
         budget.steps === undefined
           ? Number.POSITIVE_INFINITY
-          : ((budget.steps - step) * training.batch) / rate.perSecond(),
+          : ((budget.steps - step) * run.rowsPerStep) / rate.perSecond(),
         budget.minutes === undefined ? Number.POSITIVE_INFINITY : Math.max(0, 60 * budget.minutes - elapsedSeconds),
       ),
       ...(nonFinite !== undefined && { nonFinite }),
@@ -124,6 +138,12 @@ export async function trainingLoop(state: State, options: LoopOptions): Promise<
   return position();
 }
 
+/** The first stage that ends later than `progress`. */
+function stageAt(stages: readonly CompiledStage[], progress: number): number {
+  const index = stages.findIndex(({ until }) => progress < until);
+  return index < 0 ? stages.length - 1 : index;
+}
+
 function scalars(outputs: Tensors, prefix: string): Record<string, number> {
   return Object.fromEntries(Object.entries(outputs).map(([name, { data }]) => [prefix + name, data[0]!]));
 }
@@ -132,7 +152,7 @@ function scalars(outputs: Tensors, prefix: string): Record<string, number> {
 class Throughput {
   readonly #times: number[] = [performance.now()];
 
-  constructor(private readonly batch: number) {}
+  constructor(private readonly rowsPerStep: number) {}
 
   add(time: number): void {
     this.#times.push(time);
@@ -141,6 +161,6 @@ class Throughput {
 
   perSecond(): number {
     const milliseconds = this.#times.at(-1)! - this.#times[0]!;
-    return milliseconds > 0 ? (1000 * this.batch * (this.#times.length - 1)) / milliseconds : 0;
+    return milliseconds > 0 ? (1000 * this.rowsPerStep * (this.#times.length - 1)) / milliseconds : 0;
   }
 }

@@ -1,5 +1,5 @@
 // A run taken up: the model built, its steps compiled, its data at hand.
-import type { Domain } from '@genserve/runtime';
+import { type Domain, GenserveError } from '@genserve/runtime';
 import type { Engine, Executable } from '../engine/engine.js';
 import { familyNamed } from '../families/registry.js';
 import type { Family, Model, StepSpec } from '../family.js';
@@ -7,6 +7,7 @@ import { Scope, type Variable } from '../nn/variable.js';
 import { parseSettings } from '../parse-settings.js';
 import { dataShape } from './feeds.js';
 import type { RunRecord } from './run-folder.js';
+import type { TrainingSettings } from './settings.js';
 import { type StepProgram, stepProgram } from './step-program.js';
 
 export interface BuiltModel {
@@ -40,6 +41,9 @@ export interface CompiledStep {
 
 export interface CompiledStage {
   readonly name: string;
+  /** Shares of the budget between which it is trained. */
+  readonly from: number;
+  readonly until: number;
   readonly steps: readonly CompiledStep[];
 }
 
@@ -47,6 +51,8 @@ export interface PreparedRun extends BuiltModel {
   readonly stages: readonly CompiledStage[];
   /** All that a checkpoint holds. */
   readonly stateVariables: readonly Variable[];
+  /** Rows of data that one training step takes. */
+  readonly rowsPerStep: number;
 }
 
 /** Builds the model of a record and compiles its steps. */
@@ -57,18 +63,39 @@ export async function prepareRun(
 ): Promise<PreparedRun> {
   const built = buildModel(record, family);
   const { model, variables } = built;
+  const { training } = record;
+  checkSteps(model, training);
   const stateVariables = new Map<string, Variable>();
   const stages: CompiledStage[] = [];
-  for (const { name, steps } of model.stages) {
+  for (const [index, { name, steps, until = (index + 1) / model.stages.length }] of model.stages.entries()) {
     const compiled: CompiledStep[] = [];
     for (const spec of steps) {
-      const program = stepProgram(spec, variables, dataShape(record.domain), record.training);
+      const program = stepProgram(spec, variables, dataShape(record.domain), training);
       for (const variable of program.program.state) stateVariables.set(variable.name, variable);
-      compiled.push({ spec, program, executable: await engine.compile(program.program, record.training.batch) });
+      compiled.push({ spec, program, executable: await engine.compile(program.program, training.batch) });
     }
-    stages.push({ name, steps: compiled });
+    stages.push({ name, from: stages.at(-1)?.until ?? 0, until, steps: compiled });
   }
-  return { ...built, stages, stateVariables: [...stateVariables.values()] };
+  const repeats = model.stages.flatMap(({ steps }) => steps.map(step => step.repeats ?? 1));
+  return {
+    ...built,
+    stages,
+    stateVariables: [...stateVariables.values()],
+    rowsPerStep: training.batch * Math.max(...repeats),
+  };
+}
+
+/** Throws CONFIGURATION_INVALID where `training.optimisers` names a step that the model does not have. */
+export function checkSteps({ stages }: Model, { optimisers }: TrainingSettings): void {
+  const names = stages.flatMap(({ steps }) => steps.map(({ name }) => name));
+  const twice = names.find((name, index) => names.indexOf(name) < index);
+  if (twice !== undefined) throw new Error(`two steps of the model are named ${twice}`);
+  const unknown = Object.keys(optimisers).find(name => !names.includes(name));
+  if (unknown === undefined) return;
+  const field = `training.optimisers.${unknown}`;
+  throw new GenserveError('CONFIGURATION_INVALID', `${field}: there is no such step; there are ${names.join(', ')}`, {
+    field,
+  });
 }
 
 /** The domain of a model: the family's view of the data's. */

@@ -1,9 +1,22 @@
 // How a run trains: what a preset suggests and `--set training.<key>` overrides.
 import { z } from 'zod';
+import { mergeObjects } from '../merge.js';
 import { optimiserNames } from '../optim/optimiser.js';
-import { scheduled, scheduleNames } from '../optim/schedule.js';
+import { scheduleNames } from '../optim/schedule.js';
 
 const share = z.number().min(0).lt(1);
+
+const optimiser = {
+  name: z.enum(optimiserNames),
+  learningRate: z.number().positive(),
+  beta1: share,
+  beta2: share,
+  epsilon: z.number().positive(),
+  momentum: share,
+  decay: share,
+  weightDecay: z.number().min(0),
+  decoupled: z.boolean(),
+};
 
 const schedule = z
   .strictObject({
@@ -26,16 +39,18 @@ export const trainingSettings = z
   .strictObject({
     batch: z.int().min(1).max(65_536),
     optimiser: z.strictObject({
-      name: z.enum(optimiserNames).default('adam'),
-      learningRate: z.number().positive(),
-      beta1: share.default(0.9),
-      beta2: share.default(0.999),
-      epsilon: z.number().positive().default(1e-8),
-      momentum: share.default(0.9),
-      decay: share.default(0.9),
-      weightDecay: z.number().min(0).default(0),
-      decoupled: z.boolean().default(false),
+      name: optimiser.name.default('adam'),
+      learningRate: optimiser.learningRate,
+      beta1: optimiser.beta1.default(0.9),
+      beta2: optimiser.beta2.default(0.999),
+      epsilon: optimiser.epsilon.default(1e-8),
+      momentum: optimiser.momentum.default(0.9),
+      decay: optimiser.decay.default(0.9),
+      weightDecay: optimiser.weightDecay.default(0),
+      decoupled: optimiser.decoupled.default(false),
     }),
+    /** What differs for single steps, by their names, e.g. {generator: {learningRate: 1e-4}}. */
+    optimisers: z.record(z.string(), z.strictObject(optimiser).partial()).default({}),
     /** Decay of the moving average of the parameters that is evaluated and exported; 0 = none. */
     parameterAverage: share,
     /** See optim/clip.ts. */
@@ -62,7 +77,8 @@ export const trainingSettings = z
 
 export type TrainingSettings = z.infer<typeof trainingSettings>;
 
-/** Learning rate at a step (from 0), with `progress` = the share of the budget that is spent. */
-export function learningRateAt(settings: TrainingSettings, step: number, progress: number): number {
-  return settings.optimiser.learningRate * scheduled(settings.schedule, step, progress);
+/** The optimiser of the step of this name. */
+export function optimiserOf(settings: TrainingSettings, step: string): TrainingSettings['optimiser'] {
+  // `mergeObjects` keeps what the second leaves out.
+  return mergeObjects(settings.optimiser, settings.optimisers[step] ?? {}) as TrainingSettings['optimiser'];
 }

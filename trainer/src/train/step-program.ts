@@ -8,45 +8,62 @@ import { averagingRate, ParameterAverage } from '../optim/average.js';
 import { clip, globalNorm } from '../optim/clip.js';
 import { Optimiser } from '../optim/optimiser.js';
 import { tf } from '../trace/tensorflow.js';
-import type { TrainingSettings } from './settings.js';
+import { optimiserOf, type TrainingSettings } from './settings.js';
 
 export interface StepProgram {
   readonly program: Program;
-  /** Scalars to feed for update t = 1, 2, ... at training step `step`. */
+  /** Scalars to feed for update t = 1, 2, ... (the first of them, where the step repeats) at training step `step`. */
   scalars(update: number, step: number, learningRate: number): Tensors;
 }
 
 /** What of a step tells what it is fed. */
-export type FedStep = Pick<StepSpec, 'name' | 'noises' | 'usesLabel'>;
+export type FedStep = Pick<StepSpec, 'name' | 'noises' | 'usesLabel' | 'repeats'>;
 
-/** Name of the noise input of a step, and of its stream: several steps may have a noise of one name. */
+/** One update of a step, and the names of what it alone is fed. */
+export interface StepUpdate extends FedStep {
+  readonly data: string;
+  readonly label: string;
+  scalar(name: string): string;
+}
+
+/** The updates that a training step makes: one, or critic1, critic2, ... in a row, each fed under its own name. */
+export function updatesOf(step: FedStep): StepUpdate[] {
+  const { repeats = 1 } = step;
+  if (repeats === 1) return [{ ...step, data: 'data', label: 'label', scalar: name => name }];
+  return Array.from({ length: repeats }, (_, index) => {
+    const name = `${step.name}${index + 1}`;
+    return { ...step, name, data: `${name}/data`, label: `${name}/label`, scalar: scalar => `${name}/${scalar}` };
+  });
+}
+
+/** Name of the noise input of an update, and of its stream: several steps may have a noise of one name. */
 export function stepNoiseName(step: Pick<StepSpec, 'name'>, noise: string): string {
   return `${step.name}/${noise}`;
 }
 
-/** data [batch, ...dataShape], label int32 [batch] where the step uses it, its noises under `stepNoiseName`. */
+/** For each update data [batch, ...dataShape], label int32 [batch] where the step uses it, noises under `stepNoiseName`. */
 export function batchInputs(step: FedStep, dataShape: readonly number[]): ProgramInput[] {
-  return [
-    { name: 'data', dtype: 'float32', shape: ['batch', ...dataShape] },
-    ...(step.usesLabel ? [{ name: 'label', dtype: 'int32', shape: ['batch'] } as const] : []),
+  return updatesOf(step).flatMap(update => [
+    { name: update.data, dtype: 'float32', shape: ['batch', ...dataShape] },
+    ...(step.usesLabel ? [{ name: update.label, dtype: 'int32', shape: ['batch'] } as const] : []),
     ...step.noises.map(({ name, shape }): ProgramInput => {
-      return { name: stepNoiseName(step, name), dtype: 'float32', shape: ['batch', ...shape] };
+      return { name: stepNoiseName(update, name), dtype: 'float32', shape: ['batch', ...shape] };
     }),
-  ];
+  ]);
 }
 
-/** What `batchInputs` were fed, as a step is given it. */
-export function readBatch(step: FedStep, fed: Readonly<Record<string, Tensor>>): Omit<StepInputs, 'coefficients'> {
+/** What `batchInputs` were fed for one update, as a loss is given it. */
+export function readBatch(update: StepUpdate, fed: Readonly<Record<string, Tensor>>): Omit<StepInputs, 'coefficients'> {
   return {
-    data: fed.data!,
-    ...(step.usesLabel && { label: fed.label! }),
-    noise: Object.fromEntries(step.noises.map(({ name }) => [name, fed[stepNoiseName(step, name)]!])),
+    data: fed[update.data]!,
+    ...(update.usesLabel && { label: fed[update.label]! }),
+    noise: Object.fromEntries(update.noises.map(({ name }) => [name, fed[stepNoiseName(update, name)]!])),
   };
 }
 
 /**
- * Inputs: data [batch, ...dataShape], label int32 [batch], the step's noises under `stepNoiseName`, its coefficients and
- * the optimiser's scalars. Outputs: loss, gradient_norm (before clipping) and the step's metrics, all scalars.
+ * Inputs: those of `batchInputs`, the step's coefficients and learning rate, and the optimiser's scalars for each update.
+ * Outputs: loss, gradient_norm (before clipping) and the step's metrics, all scalars; means over the updates.
  */
 export function stepProgram(
   step: StepSpec,
@@ -54,45 +71,67 @@ export function stepProgram(
   dataShape: readonly number[],
   settings: TrainingSettings,
 ): StepProgram {
-  const optimiser = new Optimiser(step.name, step.parameters, settings.optimiser);
+  const optimiser = new Optimiser(step.name, step.parameters, optimiserOf(settings, step.name));
   const average = settings.parameterAverage > 0 ? new ParameterAverage(step.parameters) : undefined;
   const coefficients = step.coefficients ?? {};
+  const updates = updatesOf(step);
+  /** What changes from update to update. */
+  const counted = (update: number) => ({
+    ...optimiser.feeds(update),
+    ...(average && { averaging_rate: averagingRate(settings.parameterAverage, update) }),
+  });
+  const countedNames = Object.keys(counted(1));
   const scalar = (name: string): ProgramInput => ({ name, dtype: 'float32', shape: [] });
   const inputs: ProgramInput[] = [
     ...batchInputs(step, dataShape),
     ...Object.keys(coefficients).map(scalar),
     scalar('learning_rate'),
-    ...Object.keys(optimiser.feeds(1)).map(scalar),
-    ...(average ? [scalar('averaging_rate')] : []),
+    ...updates.flatMap(update => countedNames.map(name => scalar(update.scalar(name)))),
   ];
+
+  const runUpdate = (update: StepUpdate, fed: Readonly<Record<string, Tensor>>): Record<string, Tensor> => {
+    const { loss, metrics, gradients } = differentiate(
+      () => step.loss({ ...readBatch(update, fed), coefficients: fed }),
+      step.parameters,
+      variables,
+    );
+    const own = Object.fromEntries(countedNames.map(name => [name, fed[update.scalar(name)]!]));
+    const norm = globalNorm(gradients);
+    optimiser.update(clip(gradients, norm, settings), fed.learning_rate!, own);
+    average?.update(own.averaging_rate!);
+    return { ...metrics, loss, gradient_norm: norm };
+  };
+
   return {
     program: {
       name: step.name,
       inputs,
       state: [...variables, ...optimiser.variables(), ...(average?.variables() ?? [])],
-      run(fed) {
-        const { loss, metrics, gradients } = differentiate(
-          () => step.loss({ ...readBatch(step, fed), coefficients: fed }),
-          step.parameters,
-          variables,
-        );
-        const norm = globalNorm(gradients);
-        optimiser.update(clip(gradients, norm, settings), fed.learning_rate!, fed);
-        average?.update(fed.averaging_rate!);
-        return { ...metrics, loss, gradient_norm: norm };
-      },
+      run: fed => means(updates.map(update => runUpdate(update, fed))),
     },
-    scalars(update, position, learningRate) {
+    scalars(first, position, learningRate) {
       return Object.fromEntries(
         Object.entries({
           ...Object.fromEntries(Object.entries(coefficients).map(([name, at]) => [name, at(position)])),
           learning_rate: learningRate,
-          ...optimiser.feeds(update),
-          ...(average && { averaging_rate: averagingRate(settings.parameterAverage, update) }),
+          ...Object.fromEntries(
+            updates.flatMap((update, index) =>
+              Object.entries(counted(first + index)).map(([name, value]) => [update.scalar(name), value]),
+            ),
+          ),
         }).map(([name, value]) => [name, scalarTensor(value)]),
       );
     },
   };
+}
+
+/** By name, of scalars that every one of the results has. */
+function means(results: readonly Record<string, Tensor>[]): Record<string, Tensor> {
+  const [first] = results;
+  if (results.length === 1) return first!;
+  return Object.fromEntries(
+    Object.keys(first!).map(name => [name, tf.div(tf.addN(results.map(result => result[name]!)), results.length)]),
+  );
 }
 
 function scalarTensor(value: number): FeedTensor {

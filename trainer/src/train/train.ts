@@ -18,7 +18,7 @@ import { firstState } from './initialise.js';
 import { logger } from './log.js';
 import { trainingLoop } from './loop.js';
 import { Monitor } from './monitor.js';
-import { modelDomain, parseConfiguration, prepareRun } from './run.js';
+import { buildModel, checkSteps, modelDomain, parseConfiguration, prepareRun } from './run.js';
 import { createRunFolder, type RunRecord, readRunRecord, runPaths } from './run-folder.js';
 import { trainingSettings } from './settings.js';
 
@@ -110,6 +110,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     versions: versions(),
     command: options.command ?? '',
   };
+  checkSteps(buildModel(record, family).model, training);
   const folder = join(options.runs ?? 'runs', id);
   await createRunFolder(folder, record);
   return fit(folder, record, dataset, family, options);
