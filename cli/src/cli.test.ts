@@ -83,7 +83,7 @@ describe('genserve', () => {
       '"batch"',
     ],
     [['train', ...vae, '--steps', '1', '--set', 'data.sise=3'], 3, 'CONFIGURATION_INVALID: data.sise', '"size"'],
-    [['train', ...vae], 2, 'INVALID_ARGUMENT: steps', 'either steps or minutes'],
+    [['train', ...vae], 2, 'INVALID_ARGUMENT: steps', 'give a budget: steps, minutes'],
     [['inspect', 'nothing'], 6, 'MODEL_NOT_FOUND', 'models/ has tiny'],
     [['sample', 'tiny', '--out', 'x.png', '--label', '3'], 7, 'OPERATION_UNSUPPORTED', 'without classes'],
     [['sample', 'tiny', '--out', 'x.txt'], 2, 'INVALID_ARGUMENT: out', '.npz'],

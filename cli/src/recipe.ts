@@ -9,6 +9,7 @@ export interface TrainFlags {
   readonly preset?: string;
   readonly name?: string;
   readonly seed?: number;
+  readonly initFrom?: string;
   readonly steps?: number;
   readonly minutes?: number;
   readonly set?: readonly string[];
@@ -16,7 +17,7 @@ export interface TrainFlags {
 
 /** The part of a recipe that the command line states. */
 export function recipeOf(flags: TrainFlags, file: PartialRecipe): PartialRecipe {
-  const { family, preset, name, seed, steps, minutes } = flags;
+  const { family, preset, name, seed, initFrom, steps, minutes } = flags;
   const { configuration, training, data, export: exporting } = settingsOf(flags.set ?? []);
   const source = flags.data ?? (typeof file.data === 'string' ? file.data : file.data?.source);
   if (data && source === undefined) {
@@ -30,6 +31,7 @@ export function recipeOf(flags: TrainFlags, file: PartialRecipe): PartialRecipe 
     ...(preset !== undefined && { preset }),
     ...(name !== undefined && { name }),
     ...(seed !== undefined && { seed }),
+    ...(initFrom !== undefined && { initFrom }),
     ...(steps !== undefined && { steps }),
     ...(minutes !== undefined && { minutes }),
     ...(data && source !== undefined && { data: { ...fromFile, ...data, source } }),

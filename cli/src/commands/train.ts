@@ -31,6 +31,7 @@ export function trainCommand(): Command {
       'override a setting: latent=32, training.batch=128, data.size=32, export.testRows=100 (repeatable)',
       collect,
     )
+    .option('--init-from <bundle>', 'start from the weights of models/<name>/<version>, or of runs/<name>')
     .option('--seed <number>', 'of the first weights, the order of the data and all noise', wholeNumber)
     .option('--steps <count>', 'train this many steps', positiveInteger)
     .option('--minutes <number>', 'or this long; with --steps, at most this long', positiveNumber)

@@ -28,6 +28,8 @@ export const recipeSchema = z.strictObject({
   /** Overrides of the family's training settings. */
   training: settings.optional(),
   seed: z.int().min(0).optional(),
+  /** A bundle's folder, or a run's, whose weights training starts from. */
+  initFrom: z.string().optional(),
   /** The budget: one of the two, or both: then schedules follow the steps, and the minutes are a guard. */
   steps: z.int().min(1).optional(),
   minutes: z.number().positive().optional(),
@@ -81,13 +83,14 @@ export async function readYaml(path: string): Promise<unknown> {
   }
 }
 
-/** Data and families that are given as ./paths, seen from `folder`. */
+/** Data, families and bundles that are given as ./paths, seen from `folder`. */
 export function resolvePaths(recipe: PartialRecipe, folder: string): PartialRecipe {
   const seen = (path: string) => (/^\.{1,2}\//.test(path) && !isAbsolute(path) ? join(folder, path) : path);
-  const { data, family } = recipe;
+  const { data, family, initFrom } = recipe;
   return {
     ...recipe,
     ...(family !== undefined && { family: seen(family) }),
+    ...(initFrom !== undefined && { initFrom: seen(initFrom) }),
     ...(data !== undefined && {
       data: typeof data === 'string' ? seen(data) : { ...data, source: seen(data.source) },
     }),

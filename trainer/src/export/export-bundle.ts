@@ -32,6 +32,7 @@ import { modelCard } from './card.js';
 import { halfPrecision } from './float16.js';
 import { generatorOf } from './open.js';
 import { operationProgram, portShape } from './operation-program.js';
+import { indexParameters, PARAMETERS_FILE } from './parameters.js';
 import { type BundleFiles, listFiles, type Published, publish } from './publish.js';
 import { encodeSheet } from './sheet.js';
 
@@ -69,8 +70,10 @@ export async function exportBundle(runFolder: string, options: ExportOptions = {
   options.onProgress?.('trace');
   const { family, model, variables } = buildModel(record, options.family ?? (await familyOf(record)));
   const programs = model.operations.map(operation => operationProgram(operation, variables));
-  const graphs = exportOperations(programs, averagedState(checkpoint.state));
+  const state = averagedState(checkpoint.state);
+  const graphs = exportOperations(programs, state);
   const files = graphFiles(graphs);
+  files.set(PARAMETERS_FILE, indexParameters(programs, variables, state, graphs));
 
   const draft = describe({ record, family, model, graphs, dataset, position: checkpoint.position, options, files });
   const generator = await openDraft(draft, files);

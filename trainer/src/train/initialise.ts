@@ -1,9 +1,10 @@
-// The start of a run: values drawn from its seed, then those that the model sets by its first batch.
+// The start of a run: values drawn from its seed, then those that it starts from, or that the model sets by its first batch.
 import type { Domain } from '@genserve/runtime';
 import { batches } from '../data/batches.js';
 import type { Split } from '../data/dataset.js';
 import type { Engine } from '../engine/engine.js';
 import type { State } from '../engine/program.js';
+import type { InitialiseSpec } from '../family.js';
 import { averagedName } from '../optim/average.js';
 import { dataShape, stepFeeds } from './feeds.js';
 import { initialState } from './initial-state.js';
@@ -17,13 +18,29 @@ export interface FirstStateOptions {
   readonly batch: number;
   readonly seed: number;
   readonly engine: Engine;
+  /** Values to start from, by variable; the model then sets none by its data. */
+  readonly given?: ReadonlyMap<string, Float32Array> | undefined;
 }
 
 /** All that a checkpoint holds, before the first step. */
-export async function firstState({ run, data, domain, batch, seed, engine }: FirstStateOptions): Promise<State> {
+export async function firstState(options: FirstStateOptions): Promise<State> {
+  const { run, seed, given } = options;
   const state = initialState(run.stateVariables, seed);
-  const { initialise } = run.model;
-  if (!initialise) return state;
+  if (given) for (const [name, values] of given) state.set(name, values);
+  else if (run.model.initialise) await initialiseByData(state, run.model.initialise, options);
+  // An average starts where its parameter does.
+  for (const name of state.keys()) {
+    const parameter = averagedName(name);
+    if (parameter !== undefined) state.set(name, Float32Array.from(state.get(parameter)!));
+  }
+  return state;
+}
+
+async function initialiseByData(
+  state: State,
+  initialise: InitialiseSpec,
+  { run, data, domain, batch, seed, engine }: FirstStateOptions,
+): Promise<void> {
   const step = { ...initialise, name: 'initialise' };
   const shape = dataShape(domain);
   const executable = await engine.compile(
@@ -44,10 +61,4 @@ export async function firstState({ run, data, domain, batch, seed, engine }: Fir
   } finally {
     await executable.close();
   }
-  // An average starts where its parameter does.
-  for (const name of state.keys()) {
-    const parameter = averagedName(name);
-    if (parameter !== undefined) state.set(name, Float32Array.from(state.get(parameter)!));
-  }
-  return state;
 }

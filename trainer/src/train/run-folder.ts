@@ -31,6 +31,8 @@ export interface RunRecord {
   };
   readonly domain: Domain;
   readonly seed: number;
+  /** Bundle or run whose weights it started from. */
+  readonly initFrom?: string | undefined;
   readonly budget: Budget;
   readonly versions: Readonly<Record<string, string>>;
   readonly command: string;

@@ -1,5 +1,5 @@
 // Starts and resumes runs.
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { checkSeed, GenserveError } from '@genserve/runtime';
 import type { Dataset } from '../data/dataset.js';
 import { absoluteSpec, openDataset } from '../data/open.js';
@@ -14,6 +14,7 @@ import { versions } from '../version.js';
 import { type Budget, type Callbacks, combine } from './callbacks.js';
 import { latestCheckpoint, type Position, saveCheckpoint } from './checkpoint.js';
 import { defaultEngine } from './default-engine.js';
+import { matchInitial, readInitial } from './init-from.js';
 import { firstState } from './initialise.js';
 import { logger } from './log.js';
 import { trainingLoop } from './loop.js';
@@ -44,6 +45,8 @@ export interface TrainOptions extends RunOptions {
   readonly training?: object | undefined;
   /** 0 when absent. */
   readonly seed?: number | undefined;
+  /** A bundle's folder, models/<name>/<version>, or a run's, whose weights it starts from. */
+  readonly initFrom?: string | undefined;
   /** The budget: steps, minutes, or both: then schedules follow the steps, and the minutes are a guard. */
   readonly steps?: number | undefined;
   readonly minutes?: number | undefined;
@@ -106,11 +109,14 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     },
     domain: modelDomain(family, configuration, dataset.domain),
     seed,
+    ...(options.initFrom !== undefined && { initFrom: resolve(options.initFrom) }),
     budget,
     versions: versions(),
     command: options.command ?? '',
   };
-  checkSteps(buildModel(record, family).model, training);
+  const { model, variables } = buildModel(record, family);
+  checkSteps(model, training);
+  if (record.initFrom !== undefined) matchInitial(await readInitial(record.initFrom), variables);
   const folder = join(options.runs ?? 'runs', id);
   await createRunFolder(folder, record);
   return fit(folder, record, dataset, family, options);
@@ -166,8 +172,19 @@ async function fit(
       `the checkpoint was made by ${found.position.engine}, this is ${engine.description}: results will differ in the last bits`,
     );
   const { domain, training, seed } = record;
+  const given = async () => {
+    if (record.initFrom === undefined) return undefined;
+    const { values, fresh } = matchInitial(await readInitial(record.initFrom), run.variables);
+    if (fresh.length > 0)
+      await callbacks.onWarning(`${record.initFrom} has nothing of ${fresh.join(', ')}: freshly drawn`);
+    return values;
+  };
   const state =
-    found?.state ?? (await firstState({ run, data: dataset.train, domain, batch: training.batch, seed, engine }));
+    found?.state ??
+    (await firstState({
+      ...{ run, data: dataset.train, domain, batch: training.batch, seed, engine },
+      given: await given(),
+    }));
   const start: Position = {
     ...(found?.position ?? { step: 0, updates: {}, skipped: 0, elapsedSeconds: 0 }),
     engine: engine.description,
