@@ -87,12 +87,22 @@ export interface StageSpec {
   readonly until?: number;
 }
 
+/** Figures of held-out rows while a model trains, e.g. a critic's loss or a classifier's accuracy. */
+export interface ValidationSpec {
+  readonly noises: readonly NoiseSpec[];
+  readonly usesLabel?: boolean;
+  /** Serving mode. By name, one number per row [batch]; their means are logged. */
+  run(inputs: Omit<StepInputs, 'coefficients'>): Record<string, Tensor>;
+}
+
 /** A family built for one configuration and one domain. */
 export interface Model {
   /** Trained in order; one for most families. */
   readonly stages: readonly StageSpec[];
   /** Absent for models whose first values are drawn, all of them. */
   readonly initialise?: InitialiseSpec;
+  /** Beside the likelihood, which is logged where there is one. */
+  readonly validation?: ValidationSpec;
   readonly operations: readonly OperationSpec[];
   /** Noises of the operations (steps list their own). */
   readonly noises: readonly NoiseSpec[];

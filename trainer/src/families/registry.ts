@@ -1,6 +1,7 @@
 // The families that ship with genserve, by name. Users bring their own as modules (contract, section 6).
 import { GenserveError } from '@genserve/runtime';
 import type { Family } from '../family.js';
+import { dcgan } from './dcgan.js';
 import { gatedPixelCnn } from './gated-pixelcnn.js';
 import { glow } from './glow.js';
 import { made } from './made.js';
@@ -12,10 +13,9 @@ import { vae } from './vae.js';
 const erase = <Configuration>(family: Family<Configuration>): Family => family as unknown as Family;
 
 export const families: Readonly<Record<string, Family>> = Object.fromEntries(
-  [erase(vae), erase(gatedPixelCnn), erase(made), erase(pixelCnn), erase(glow), erase(maf)].map(family => [
-    family.name,
-    family,
-  ]),
+  [erase(vae), erase(gatedPixelCnn), erase(made), erase(pixelCnn), erase(glow), erase(maf), erase(dcgan)].map(
+    family => [family.name, family],
+  ),
 );
 
 /** Throws CONFIGURATION_INVALID with the names that there are. */

@@ -1,7 +1,8 @@
 // Convolutions on [batch, height, width, channels], and their transposes.
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { tf } from '../trace/tensorflow.js';
-import { fanInNormal, zeros } from './initialisers.js';
+import { biasOf } from './bias.js';
+import { fanInNormal } from './initialisers.js';
 import { inModule } from './module.js';
 import type { Initialiser, Scope } from './variable.js';
 
@@ -14,7 +15,8 @@ export interface ConvolutionOptions {
   readonly padding?: 'same' | 'valid';
   /** He's rule when absent. */
   readonly filter?: Initialiser;
-  readonly bias?: Initialiser;
+  /** Zeros when absent; 'none' for a layer that normalisation follows. */
+  readonly bias?: Initialiser | 'none';
 }
 
 /** [batch, height, width, inputs] -> [batch, ceil(height / stride), ceil(width / stride), outputs] with 'same' padding. */
@@ -25,11 +27,11 @@ export function convolution(scope: Scope, options: ConvolutionOptions): (x: Tens
     [size, size, inputs, outputs],
     options.filter ?? fanInNormal(size * size * inputs),
   );
-  const bias = scope.parameter('bias', [outputs], options.bias ?? zeros);
+  const addBias = biasOf(scope, outputs, options.bias);
   // Variables are plain Tensors; the rank-4 casts state what the shapes above are.
   return x =>
     inModule(scope, () => {
-      return tf.add(tf.conv2d(x as Tensor4D, filter.value as Tensor4D, stride, padding), bias.value) as Tensor4D;
+      return addBias(tf.conv2d(x as Tensor4D, filter.value as Tensor4D, stride, padding)) as Tensor4D;
     });
 }
 
@@ -46,13 +48,13 @@ export function transposedConvolution(scope: Scope, options: TransposedConvoluti
   const { inputs, outputs, size = 3, stride = 2, to } = options;
   const fanIn = (size * size * inputs) / (stride * stride);
   const filter = scope.parameter('filter', [size, size, outputs, inputs], options.filter ?? fanInNormal(fanIn));
-  const bias = scope.parameter('bias', [outputs], options.bias ?? zeros);
+  const addBias = biasOf(scope, outputs, options.bias);
   return x =>
     inModule(scope, () => {
       // As above: the casts state the ranks that the shapes have.
       const batch = (x as Tensor4D).shape[0];
       const shape: [number, number, number, number] = [batch, to[0], to[1], outputs];
       const spread = tf.conv2dTranspose(x as Tensor4D, filter.value as Tensor4D, shape, stride, 'same');
-      return tf.add(spread, bias.value) as Tensor4D;
+      return addBias(spread) as Tensor4D;
     });
 }

@@ -3,8 +3,9 @@
 import { tf } from '../trace/tensorflow.js';
 import { exp } from './activations.js';
 import type { FlowLayer } from './flow-layer.js';
-import { constant, zeros } from './initialisers.js';
+import { zeros } from './initialisers.js';
 import { inModule } from './module.js';
+import { batchMoments, runningMoments } from './running-moments.js';
 import type { Scope } from './variable.js';
 
 const EPSILON = 1e-5;
@@ -12,10 +13,7 @@ const EPSILON = 1e-5;
 export interface FlowBatchNormOptions {
   /** D of vectors [batch, D]. */
   readonly dimensions: number;
-  /**
-   * Decay of the running statistics. That of the parameter average, whose memory grows in the same way, makes them, to
-   * first order, the statistics that belong to the averaged parameters.
-   */
+  /** Decay of the running statistics: see running-moments.ts. */
   readonly decay: number;
 }
 
@@ -23,36 +21,25 @@ export interface FlowBatchNormOptions {
 export function flowBatchNorm(scope: Scope, { dimensions, decay }: FlowBatchNormOptions): FlowLayer {
   const logGain = scope.parameter('log_gain', [dimensions], zeros);
   const offset = scope.parameter('offset', [dimensions], zeros);
-  const mean = scope.statistic('mean', [dimensions], zeros);
-  const variance = scope.statistic('variance', [dimensions], constant(1));
-  /** Batches seen: the memory is a ninth of them until it is as long as the decay makes it. */
-  const count = scope.statistic('count', [1], zeros);
+  const running = runningMoments(scope, dimensions, decay);
   return {
     forward: (x, mode) =>
       inModule(scope, () => {
-        let [centre, spread] = [mean.value, variance.value];
-        if (mode !== 'serve') {
-          const rows = x.shape[0]!;
-          centre = tf.mean(x, 0);
-          spread = tf.mean(tf.square(tf.sub(x, centre)), 0);
-          const rate = tf.maximum(tf.div(9, tf.add(count.value, 11)), 1 - decay);
-          const unbiased = tf.mul(spread, rows / Math.max(1, rows - 1));
-          mean.assign(tf.add(mean.value, tf.mul(rate, tf.sub(centre, mean.value))));
-          variance.assign(tf.add(variance.value, tf.mul(rate, tf.sub(unbiased, variance.value))));
-          count.assign(tf.add(count.value, 1));
-        }
-        const logDeviation = tf.mul(0.5, tf.log(tf.add(spread, EPSILON)));
+        const { mean, variance } = mode === 'serve' ? running.read() : batchMoments(x);
+        if (mode !== 'serve') running.add({ mean, variance }, x.shape[0]!);
+        const logDeviation = tf.mul(0.5, tf.log(tf.add(variance, EPSILON)));
         const logScale = tf.sub(logGain.value, logDeviation);
         return {
-          y: tf.add(tf.mul(tf.sub(x, centre), exp(logScale)), offset.value),
+          y: tf.add(tf.mul(tf.sub(x, mean), exp(logScale)), offset.value),
           logDeterminant: tf.sum(logScale),
         };
       }),
     inverse: y =>
       inModule(scope, () => {
-        const deviation = tf.sqrt(tf.add(variance.value, EPSILON));
+        const { mean, variance } = running.read();
+        const deviation = tf.sqrt(tf.add(variance, EPSILON));
         const scale = tf.mul(deviation, exp(tf.neg(logGain.value)));
-        return tf.add(tf.mul(tf.sub(y, offset.value), scale), mean.value);
+        return tf.add(tf.mul(tf.sub(y, offset.value), scale), mean);
       }),
   };
 }

@@ -11,9 +11,9 @@ export function constant(value: number): Initialiser {
   return ({ shape }) => new Float32Array(size(shape)).fill(value);
 }
 
-/** N(0, deviation^2). */
-export function normal(deviation: number): Initialiser {
-  return context => context.normal().map(draw => draw * deviation);
+/** N(mean, deviation^2). */
+export function normal(deviation: number, mean = 0): Initialiser {
+  return context => context.normal().map(draw => mean + draw * deviation);
 }
 
 /** N(0, gain^2 / fanIn): He et al. 2015 for rectifiers with gain sqrt(2), LeCun's rule with gain 1. */

@@ -1,20 +1,23 @@
-// Looks at a run from outside while it trains: held-out likelihood and a sheet of samples, with averaged parameters.
+// Looks at a run from outside while it trains: held-out figures and a sheet of samples, with averaged parameters.
 import { join } from 'node:path';
-import { fillNoise, type Tensor, type Tensors } from '@genserve/runtime';
+import { type Domain, fillNoise, type Tensor, type Tensors } from '@genserve/runtime';
 import { rowsInOrder } from '../data/batches.js';
 import type { Dataset, Rows } from '../data/dataset.js';
 import type { Engine, Executable } from '../engine/engine.js';
-import type { State } from '../engine/program.js';
+import type { Program, State } from '../engine/program.js';
 import { operationProgram, portShape } from '../export/operation-program.js';
 import { writeSheet } from '../export/sheet.js';
-import type { Model, OperationSpec, PortSpec } from '../family.js';
+import type { Model, OperationSpec, PortSpec, ValidationSpec } from '../family.js';
 import type { Variable } from '../nn/variable.js';
 import { averagedState } from '../optim/average.js';
-import type { RunRecord } from './run-folder.js';
-import { runPaths } from './run-folder.js';
+import { dataShape, stepFeeds } from './feeds.js';
+import { type RunRecord, runPaths } from './run-folder.js';
+import { batchInputs, readBatch, updatesOf } from './step-program.js';
 
 const SHEET_SIDE = 8;
 const EVALUATION_BATCH = 100;
+/** Name of the program and of its noises' streams. */
+const VALIDATION = 'validation';
 
 interface Compiled {
   readonly operation: OperationSpec;
@@ -28,6 +31,7 @@ export class Monitor {
     private readonly dataset: Dataset,
     private readonly sample: Compiled | undefined,
     private readonly logProb: Compiled | undefined,
+    private readonly validation: Executable | undefined,
     private readonly model: Model,
   ) {}
 
@@ -45,26 +49,45 @@ export class Monitor {
     };
     const sample = record.domain.image ? await compile('sample', SHEET_SIDE ** 2) : undefined;
     const rows = Math.min(record.training.evaluationRows, dataset.calibration.count);
-    const logProb = rows > 0 ? await compile('log_prob', Math.min(EVALUATION_BATCH, rows)) : undefined;
-    return new Monitor(record, dataset, sample, logProb, model);
+    const batch = Math.min(EVALUATION_BATCH, rows);
+    const logProb = rows > 0 ? await compile('log_prob', batch) : undefined;
+    const validation =
+      rows > 0 && model.validation
+        ? await engine.compile(validationProgram(model.validation, variables, record.domain), batch)
+        : undefined;
+    return new Monitor(record, dataset, sample, logProb, validation, model);
   }
 
-  /** Negative log-likelihood (of one draw, where it is a bound) in nats over held-out rows, the same rows and noise each time. */
+  /**
+   * Means over held-out rows, the same rows and noise each time: the negative log-likelihood in nats (of one draw, where
+   * it is a bound), and the figures of the model's `validation`.
+   */
   async evaluate(state: State): Promise<Record<string, number>> {
-    if (!this.logProb) return {};
-    const { operation, executable, batch } = this.logProb;
     const averaged = averagedState(state);
     const { seed, domain, training } = this.record;
-    const count = Math.min(training.evaluationRows, this.dataset.calibration.count);
-    let sum = 0;
+    const { calibration } = this.dataset;
+    const count = Math.min(training.evaluationRows, calibration.count);
+    const batch = Math.min(EVALUATION_BATCH, count);
+    const sums: Record<string, number> = {};
+    const add = (name: string, values: Iterable<number>, sign = 1) => {
+      for (const value of values) sums[name] = (sums[name] ?? 0) + sign * value;
+    };
     let scored = 0;
-    for (let first = 0; first + batch <= count; first += batch) {
-      const rows = await rowsInOrder(this.dataset.calibration, domain, { first, count: batch, seed });
-      const outputs = await executable.run(this.#feeds(operation, batch, first, rows), averaged);
-      for (const value of outputOf(operation, outputs, 'log_prob').data) sum += value;
+    for (let first = 0; first + batch <= count && (this.logProb || this.validation); first += batch) {
+      const rows = await rowsInOrder(calibration, domain, { first, count: batch, seed });
+      if (this.logProb) {
+        const { operation, executable } = this.logProb;
+        const outputs = await executable.run(this.#feeds(operation, batch, first, rows), averaged);
+        add('nll_nats', outputOf(operation, outputs, 'log_prob').data, -1);
+      }
+      if (this.validation && this.model.validation) {
+        const step = { ...this.model.validation, name: VALIDATION };
+        const feeds = stepFeeds(step, { ...rows, step: first / batch, epoch: 0 }, dataShape(domain), seed);
+        for (const [name, { data }] of Object.entries(await this.validation.run(feeds, averaged))) add(name, data);
+      }
       scored += batch;
     }
-    return { nll_nats: -sum / scored };
+    return Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / scored]));
   }
 
   /** Writes samples/step-<n>.png and returns its path; nothing for what has no pictures. */
@@ -80,6 +103,7 @@ export class Monitor {
   async close(): Promise<void> {
     await this.sample?.executable.close();
     await this.logProb?.executable.close();
+    await this.validation?.close();
   }
 
   get #classes(): number {
@@ -108,6 +132,17 @@ export class Monitor {
     };
     return Object.fromEntries(operation.inputs.map(port => [port.name, feed(port)]));
   }
+}
+
+function validationProgram(validation: ValidationSpec, variables: readonly Variable[], domain: Domain): Program {
+  const step = { ...validation, name: VALIDATION };
+  const [update] = updatesOf(step);
+  return {
+    name: VALIDATION,
+    inputs: batchInputs(step, dataShape(domain)),
+    state: variables,
+    run: fed => validation.run(readBatch(update!, fed)), // a step that does not repeat has one update
+  };
 }
 
 function outputOf(operation: OperationSpec, outputs: Tensors, role: string): Tensor {

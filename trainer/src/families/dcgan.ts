@@ -1,0 +1,141 @@
+// DCGAN (Radford et al. 2015): the adversarial game of Goodfellow et al. 2014 between two convolutional networks, batch
+// normalisation in both.
+import type { Tensor } from '@tensorflow/tfjs';
+import { z } from 'zod';
+import { convolutionalDiscriminator, convolutionalGenerator } from '../adversarial/convolutional.js';
+import { game, imageGanOperations, imageOf, latentNoise, parametersOf } from '../adversarial/image-gan.js';
+import { instanceNoise, instanceNoiseSettings } from '../adversarial/instance-noise.js';
+import { discriminatorLoss, generatorLoss } from '../adversarial/losses.js';
+import type { Family } from '../family.js';
+import { tanh } from '../nn/activations.js';
+import type { NormMode } from '../nn/batch-norm.js';
+import { dense } from '../nn/dense.js';
+import { normal } from '../nn/initialisers.js';
+import { tf } from '../trace/tensorflow.js';
+
+/** Of parameters and running statistics alike. */
+const AVERAGE = 0.999;
+
+const configuration = z.strictObject({
+  /** Size of the noise z. */
+  latent: z.int().positive().default(100),
+  /** Feature maps next to the picture; each level further has twice as many. */
+  width: z.int().positive().default(64),
+  /** Times that the picture is halved: 28 -> 14 -> 7. */
+  levels: z.int().min(1).max(6).default(2),
+  /** Units of a dense layer between maps and z, and between maps and the verdict; 0 for none. */
+  hidden: z.int().min(0).default(1024),
+  /** Height and width of the filters. */
+  size: z.int().min(2).default(5),
+  /** 'none': the verdict on a picture does not depend on those beside it, as a score must not. */
+  discriminatorNorm: z.enum(['batch', 'none']).default('batch'),
+  /** Decay of the running statistics of batch normalisation. */
+  normDecay: z.number().min(0).lt(1).default(AVERAGE),
+  /** Real pictures count as real with probability 1 - labelSmoothing (one-sided: Salimans et al. 2016, sec. 3.4). */
+  labelSmoothing: z.number().min(0).max(0.5).default(0),
+  instanceNoise: instanceNoiseSettings,
+  /** Updates of each network in a training step. */
+  discriminatorSteps: z.int().positive().default(1),
+  generatorSteps: z.int().positive().default(1),
+});
+
+export type DcganConfiguration = z.infer<typeof configuration>;
+
+const small = { width: 32, hidden: 256 };
+
+const presets = {
+  /** What ships: a bundle of at most 4 MB in float16 on MNIST. */
+  small,
+  /** For anomaly scores by the discriminator: batch statistics tell real batches from generated ones too easily. */
+  scoring: { ...small, discriminatorNorm: 'none' },
+  /** The size that the authors' code has for MNIST. */
+  paper: { width: 64, hidden: 1024 },
+};
+
+export const dcgan: Family<DcganConfiguration> = {
+  name: 'dcgan',
+  paper:
+    'Radford et al. 2015, Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks',
+  url: 'https://arxiv.org/abs/1511.06434',
+  configuration,
+  presets,
+  defaultPreset: 'small',
+  training: {
+    batch: 64,
+    // Sec. 4: the usual momentum of 0.9 made training unstable.
+    optimiser: { name: 'adam', learningRate: 2e-4, beta1: 0.5 },
+    parameterAverage: AVERAGE,
+    schedule: { name: 'constant', warmUpSteps: 0 },
+  },
+
+  build(settings, domain, scope) {
+    const image = imageOf('dcgan', domain);
+    const noise = latentNoise(settings.latent);
+    // Sec. 4: all weights from N(0, 0.02^2); gains around 1.
+    const filter = normal(0.02);
+    const gain = normal(0.02, 1);
+    const networks = { ...settings, filter, gain };
+    const [generatorScope, discriminatorScope] = [scope.child('generator'), scope.child('discriminator')];
+
+    // G(z): pictures in (-1, 1) by tanh, given out in [0, 1].
+    const pictures = convolutionalGenerator(generatorScope, networks, image, settings.latent);
+    const G = (code: Tensor, mode: NormMode) => tf.div(tf.add(tanh(pictures(code, mode)), 1), 2);
+
+    // D(x): the logit of "x is real". No normalisation of what comes in or goes out.
+    const normDecay = settings.discriminatorNorm === 'batch' ? settings.normDecay : undefined;
+    const body = convolutionalDiscriminator(discriminatorScope, { ...networks, normDecay }, image);
+    const verdict = dense(discriminatorScope.child('verdict'), { inputs: body.units, outputs: 1, kernel: filter });
+    const D = (x: Tensor, mode: NormMode) => {
+      const features = body.features(tf.sub(tf.mul(2, x), 1), mode);
+      return tf.squeeze(verdict(features), [1]);
+    };
+
+    const blur = instanceNoise(settings.instanceNoise, [image.height, image.width, image.channels]);
+    return {
+      stages: game(
+        {
+          name: 'discriminator',
+          parameters: parametersOf(discriminatorScope),
+          noises: [noise, ...blur.noises('real', 'fake')],
+          coefficients: blur.coefficients,
+          repeats: settings.discriminatorSteps,
+          // Real and generated pictures are batches of their own: each is normalised by its own statistics.
+          loss(inputs) {
+            const real = D(blur.apply(inputs.data, 'real', inputs), 'train');
+            const fake = D(blur.apply(G(inputs.noise.z!, 'batch'), 'fake', inputs), 'train');
+            return {
+              loss: discriminatorLoss(real, fake, settings.labelSmoothing),
+              metrics: { real: tf.mean(tf.sigmoid(real)), generated: tf.mean(tf.sigmoid(fake)) },
+            };
+          },
+        },
+        {
+          name: 'generator',
+          parameters: parametersOf(generatorScope),
+          noises: [noise, ...blur.noises('fake')],
+          coefficients: blur.coefficients,
+          repeats: settings.generatorSteps,
+          loss(inputs) {
+            const fake = blur.apply(G(inputs.noise.z!, 'train'), 'fake', inputs);
+            return { loss: generatorLoss(D(fake, 'batch')) };
+          },
+        },
+      ),
+      // Held-out pictures should look as real to D as those that it was trained on.
+      validation: {
+        noises: [noise],
+        run: ({ data, noise }) => ({
+          discriminator_held_out: tf.sigmoid(D(data, 'serve')),
+          discriminator_generated: tf.sigmoid(D(G(noise.z!, 'serve'), 'serve')),
+        }),
+      },
+      ...imageGanOperations({
+        image,
+        latent: settings.latent,
+        generate: code => G(code, 'serve'),
+        criticise: x => D(x, 'serve'),
+      }),
+      conditions: [],
+    };
+  },
+};
