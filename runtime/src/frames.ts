@@ -42,19 +42,26 @@ export function isTensor(value: unknown): value is WireTensor {
 
 /** One body of a `Message`, or of any object of that form. The head is padded with spaces to a multiple of 8, so that tensors stay aligned. */
 export function encodeBody(message: unknown): Body {
-  return encode(message, 0);
+  const { head, sections } = split(message, 0);
+  return { headLength: head.length, bytes: join([head, ...sections]) };
 }
 
 /** One frame of a stream or socket: `encodeBody` behind its two lengths. */
 export function encodeFrame(message: unknown): Uint8Array<ArrayBuffer> {
-  const { headLength, bytes } = encode(message, PREFIX);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, headLength, true);
-  view.setUint32(4, bytes.length - PREFIX - headLength, true);
-  return bytes;
+  return join(encodeFrameParts(message));
 }
 
-function encode(message: unknown, prefix: number): Body {
+/** The same bytes in parts, tensors uncopied, for a socket that writes several at once: they must not change before it has. */
+export function encodeFrameParts(message: unknown): Uint8Array[] {
+  const { head, sections } = split(message, PREFIX);
+  const view = new DataView(head.buffer);
+  view.setUint32(0, head.length - PREFIX, true);
+  view.setUint32(4, sizeOfAll(sections), true);
+  return [head, ...sections];
+}
+
+/** The JSON head, padded, behind so many bytes for a prefix; and the bytes of the tensors that it names, in order. */
+function split(message: unknown, prefix: number): { head: Uint8Array<ArrayBuffer>; sections: Uint8Array[] } {
   const sections: Uint8Array[] = [];
   const json = JSON.stringify(message, (_key, value: unknown) => {
     if (!isTensor(value)) return value;
@@ -63,16 +70,10 @@ function encode(message: unknown, prefix: number): Body {
     return { dtype, shape, binary_data_size: data.byteLength };
   });
   const text = utf8(json);
-  const headLength = Math.ceil(text.length / 8) * 8;
-  const bytes = new Uint8Array(sections.reduce((sum, section) => sum + section.length, prefix + headLength));
-  bytes.set(text, prefix);
-  bytes.fill(0x20, prefix + text.length, prefix + headLength);
-  let offset = prefix + headLength;
-  for (const section of sections) {
-    bytes.set(section, offset);
-    offset += section.length;
-  }
-  return { headLength, bytes };
+  const head = new Uint8Array(prefix + Math.ceil(text.length / 8) * 8);
+  head.set(text, prefix);
+  head.fill(0x20, prefix + text.length);
+  return { head, sections };
 }
 
 /**
@@ -140,54 +141,64 @@ function isShape(value: unknown): value is number[] {
 
 /** Cuts a stream of bytes into frames. Throws PAYLOAD_TOO_LARGE before it holds more than `greatestBytes` of one. */
 export class FrameReader {
-  #chunks: Uint8Array[] = [];
-  #held = 0;
-  /** Bytes after which there is something to do: a prefix, or a whole frame. */
-  #needed = PREFIX;
+  /** What is being filled: a prefix or, after it, the frame's body, whose tensors may be kept or transferred. */
+  #target = new Uint8Array(PREFIX);
+  #filled = 0;
+  /** Of the body that is being filled; undefined while it is a prefix. */
+  #headLength: number | undefined;
 
   constructor(readonly greatestBytes = 2 ** 31) {}
 
   /** Messages that are complete after these bytes, in order. */
   push(chunk: Uint8Array): unknown[] {
-    this.#chunks.push(chunk);
-    this.#held += chunk.length;
     const messages: unknown[] = [];
-    if (this.#held < this.#needed) return messages;
-    const bytes = join(this.#chunks, this.#held);
-    const view = new DataView(bytes.buffer);
-    let start = 0;
-    for (;;) {
-      this.#needed = PREFIX;
-      if (bytes.length - start < PREFIX) break;
-      const headLength = view.getUint32(start, true);
-      this.#needed = PREFIX + headLength + view.getUint32(start + 4, true);
-      if (this.#needed > this.greatestBytes)
+    for (let start = 0; start < chunk.length; ) {
+      const taken = chunk.subarray(start, start + this.#target.length - this.#filled);
+      this.#target.set(taken, this.#filled);
+      this.#filled += taken.length;
+      start += taken.length;
+      if (this.#filled === this.#target.length) this.#complete(messages);
+    }
+    return messages;
+  }
+
+  #complete(messages: unknown[]): void {
+    const bytes = this.#target;
+    this.#filled = 0;
+    if (this.#headLength === undefined) {
+      const view = new DataView(bytes.buffer);
+      this.#headLength = view.getUint32(0, true);
+      const length = this.#headLength + view.getUint32(4, true);
+      if (PREFIX + length > this.greatestBytes)
         throw new GenserveError(
           'PAYLOAD_TOO_LARGE',
-          `a frame has ${this.#needed} bytes; at most ${this.greatestBytes} are taken`,
+          `a frame has ${PREFIX + length} bytes; at most ${this.greatestBytes} are taken`,
         );
-      if (bytes.length - start < this.#needed) break;
-      // Own bytes for each frame: its tensors may be kept or transferred without the others.
-      messages.push(decodeBody(bytes.slice(start + PREFIX, start + this.#needed), headLength));
-      start += this.#needed;
+      this.#target = new Uint8Array(length);
+      if (length > 0) return;
     }
-    this.#chunks = [bytes.subarray(start)];
-    this.#held = bytes.length - start;
-    return messages;
+    messages.push(decodeBody(this.#target, this.#headLength));
+    this.#headLength = undefined;
+    this.#target = new Uint8Array(PREFIX);
   }
 
   /** Throws INVALID_ARGUMENT where the stream ended inside a frame. */
   end(): void {
-    if (this.#held > 0) throw invalid('body', `ends inside a frame, after ${this.#held} of its bytes`);
+    const held = this.#filled + (this.#headLength === undefined ? 0 : PREFIX);
+    if (held > 0) throw invalid('body', `ends inside a frame, after ${held} of its bytes`);
   }
 }
 
-function join(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
-  const joined = new Uint8Array(size);
+function join(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const joined = new Uint8Array(sizeOfAll(parts));
   let offset = 0;
-  for (const chunk of chunks) {
-    joined.set(chunk, offset);
-    offset += chunk.length;
+  for (const part of parts) {
+    joined.set(part, offset);
+    offset += part.length;
   }
   return joined;
+}
+
+function sizeOfAll(parts: readonly Uint8Array[]): number {
+  return parts.reduce((sum, part) => sum + part.length, 0);
 }
