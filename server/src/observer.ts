@@ -53,7 +53,7 @@ export interface Observer {
   onExecutor?(event: ExecutorEvent): void;
 }
 
-/** What may be read at any time, e.g. when metrics are collected. */
+/** What may be read at any time, e.g. when metrics are collected; see `gaugesOf`. */
 export interface Gauges {
   readonly queuedSteps: number;
   readonly queuedBytes: number;

@@ -1,12 +1,15 @@
 // What the server can be told: one schema, validated once; an unknown key is an error.
 import { GenserveError } from '@genserve/runtime';
 import { z } from 'zod';
+import { policyPattern } from './repository/policy.js';
 
 const port = z.int().min(0).max(65535);
 const milliseconds = z
   .number()
   .positive()
   .max(2 ** 31 - 1);
+
+const versionPolicy = z.string().regex(policyPattern, 'must be "all", "latest 2" or "specific 1,3"');
 
 const schema = z.strictObject({
   /** Folder of bundles: models/<name>/<version>. */
@@ -25,6 +28,8 @@ const schema = z.strictObject({
       /** A run that takes longer loses its executor. */
       hangTimeoutMs: milliseconds.default(60_000),
       pingIntervalMs: milliseconds.default(5_000),
+      /** Of each session, onnxruntime's keys below `session.`: {"disable_prepacking": "1"} shares weights, and is slow. */
+      sessionOptions: z.record(z.string(), z.string()).default({}),
     })
     .prefault({}),
   batching: z
@@ -35,6 +40,27 @@ const schema = z.strictObject({
       stepMs: milliseconds.default(250),
     })
     .prefault({}),
+  repository: z
+    .strictObject({
+      /** `none`: what is there at the start; `poll`: and what changes; `explicit`: what is asked for. */
+      control: z.enum(['none', 'poll', 'explicit']).default('none'),
+      pollMs: milliseconds.default(5_000),
+      /** With `explicit`: loaded at the start. */
+      load: z.array(z.string()).default([]),
+      versions: versionPolicy.default('all'),
+      /** By name of the model. */
+      models: z
+        .record(
+          z.string(),
+          z.strictObject({
+            versions: versionPolicy.optional(),
+            /** Versions by label: "name@canary" is the model there, and `stable` is what serves the bare name. */
+            labels: z.record(z.string(), z.int().min(1)).default({}),
+          }),
+        )
+        .default({}),
+    })
+    .prefault({}),
   queue: z
     .strictObject({
       maxSteps: z.int().min(1).default(1024),
@@ -42,6 +68,8 @@ const schema = z.strictObject({
         .int()
         .min(1)
         .default(256 * 1024 * 1024),
+      /** A request that would wait longer, as far as can be predicted, is refused. */
+      maxWaitMs: milliseconds.default(10_000),
     })
     .prefault({}),
   limits: z

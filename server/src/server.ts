@@ -1,15 +1,19 @@
 // The server: executors, repository, scheduler, HTTP and gRPC, put together and taken down in order.
-import { GenserveError } from '@genserve/runtime';
+import { GenserveError, type Runner } from '@genserve/runtime';
+import { publicError } from './errors.js';
 import { ExecutorPool } from './executor/pool.js';
 import { threadsPerExecutor } from './executor/threads.js';
 import { startGrpc } from './grpc/server.js';
 import { exampleCalls } from './http/pages.js';
 import { startHttp } from './http/server.js';
+import { tellAll } from './observer.js';
 import { parseOptions, type ServerOptions } from './options.js';
 import { Readiness } from './readiness.js';
+import { folderCatalogue } from './repository/folder-catalogue.js';
 import type { ServedModel } from './repository/model.js';
 import { type ModelState, Repository } from './repository/repository.js';
-import { warmUpGraphs } from './repository/warm-up.js';
+import { warmUp, warmUpGraphs } from './repository/warm-up.js';
+import type { RequestScope } from './request-scope.js';
 import { Scheduler } from './scheduler/scheduler.js';
 import type { Services } from './verbs/verb.js';
 
@@ -41,25 +45,32 @@ export async function startServer(options: ServerOptions = {}): Promise<Genserve
   const settings = parseOptions(options);
   const { executors, batching, queue, limits, host, drainMs } = settings;
   const readiness = new Readiness();
+  const observer = tellAll([]);
   const pool = new ExecutorPool<ServedModel>({
     ...executors,
     threads: executors.threads ?? threadsPerExecutor(executors.count),
+    onExecutor: observer.onExecutor,
   });
-  const scheduler = new Scheduler<ServedModel>(pool, {
-    ...batching,
-    maxQueuedSteps: queue.maxSteps,
-    maxQueuedBytes: queue.maxBytes,
-    patienceMs: executors.hangTimeoutMs,
-  });
-  const runnerFor = (model: ServedModel) => scheduler.runnerFor(model);
+  const limitsOfQueue = { maxQueuedSteps: queue.maxSteps, maxQueuedBytes: queue.maxBytes, maxWaitMs: queue.maxWaitMs };
+  const scheduler = new Scheduler<ServedModel>(
+    pool,
+    { ...batching, ...limitsOfQueue, patienceMs: executors.hangTimeoutMs },
+    observer,
+  );
   const repository = new Repository({
-    folder: settings.models,
-    prepare: async model => {
-      for (const graph of warmUpGraphs(model)) await pool.prepare(model, graph);
+    ...settings.repository,
+    catalogue: folderCatalogue(settings.models),
+    loader: {
+      prepare: model => pool.prepare(model, warmUpGraphs(model), run => warmUp(model, run)),
+      unload: model => pool.unload(model),
     },
-    runnerFor,
     onChange: () => readiness.changed(),
   });
+  const runnerFor = (model: ServedModel, request: RequestScope): Runner => {
+    model.hold();
+    request.onEnd(() => model.release());
+    return scheduler.runnerFor(model, request);
+  };
   const services: Services = { repository, limits, runnerFor };
   let http: Awaited<ReturnType<typeof startHttp>> | undefined;
   let grpc: Awaited<ReturnType<typeof startGrpc>> | undefined;
@@ -73,13 +84,16 @@ export async function startServer(options: ServerOptions = {}): Promise<Genserve
     throw error;
   }
   const [httpSide, grpcSide] = [http, grpc];
+  let closing: Promise<void> | undefined;
+  let polls: NodeJS.Timeout | undefined;
   const loaded = repository.loadAll().then(() => {
-    readiness.ready = true;
+    readiness.ready = closing === undefined;
+    if (settings.repository.control === 'poll') polls = pollEvery(settings.repository.pollMs, repository);
   });
 
-  let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     readiness.ready = false;
+    clearInterval(polls);
     await Promise.race([Promise.all([httpSide.drain(), grpcSide.drain()]), pause(drainMs)]);
     httpSide.close();
     grpcSide.close();
@@ -92,11 +106,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Genserve
       return pool.pids;
     },
     loaded,
-    models: () =>
-      repository
-        .names()
-        .flatMap(name => repository.versions(name))
-        .map(({ name, version, state, reason }) => ({ name, version, state, reason })),
+    models: () => repository.index().map(({ name, version, state, reason }) => ({ name, version, state, reason })),
     exampleCalls: () => exampleCalls(`http://${host}:${httpSide.port}`, repository),
     close: () => {
       closing ??= close();
@@ -127,6 +137,18 @@ export function closeOnSignals(server: GenserveServer): void {
   };
   process.on('SIGTERM', end);
   process.on('SIGINT', end);
+}
+
+/** What cannot be listed now may be later: the models go on as they are. */
+function pollEvery(milliseconds: number, repository: Repository): NodeJS.Timeout {
+  let polling = false;
+  const poll = async (): Promise<void> => {
+    if (polling) return;
+    polling = true;
+    await repository.poll().catch(error => console.error(`models: ${publicError(error).message}`, error));
+    polling = false;
+  };
+  return setInterval(() => void poll(), milliseconds).unref();
 }
 
 function pause(milliseconds: number): Promise<void> {

@@ -6,46 +6,61 @@ import {
   ExecutorClient,
   type ExecutorReply,
   type ExecutorRequest,
-  encodeFrame,
+  encodeFrameParts,
   FrameReader,
   GenserveError,
-  type GraphFiles,
   type Message,
-  serialQueue,
   type Tensors,
 } from '@genserve/runtime';
-import { type Load, toLoad } from './messages.js';
+import type { Load } from './messages.js';
 
 export interface ExecutorSettings {
   readonly threads: number;
   /** A request without an answer for so long costs the executor its life. */
   readonly hangTimeoutMs: number;
+  /** Of each session; onnxruntime's `session.` keys, e.g. disable_prepacking. */
+  readonly sessionOptions?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface RunAnswer {
+  readonly outputs: Tensors;
+  /** Of the run in the executor. */
+  readonly milliseconds: number;
 }
 
 type Question = Parameters<ExecutorClient<Load>['request']>[0];
 
 // By the package's own name, so that sources under test start the built program.
 const program = createRequire(import.meta.url).resolve('@genserve/server/executor');
+const startTimeoutMs = 60_000;
 
 export class Executor {
   readonly #child: ChildProcess;
   readonly #client: ExecutorClient<Load>;
-  readonly #inTurn = serialQueue();
-  readonly #loaded = new Set<string>();
+  readonly #sessions = new Map<string, { load: Load; loaded: Promise<void> }>();
+  readonly #startedAt = performance.now();
+  #watch: NodeJS.Timeout | undefined;
   #alive = true;
   #whenLost: (() => void) | undefined;
 
   /** Settles when the process has ended, for whatever reason. */
   readonly ended: Promise<void>;
+  /** Settles with its first answer; rejects where it never gave one. */
+  readonly started: Promise<void>;
 
   constructor(private readonly settings: ExecutorSettings) {
-    this.#child = spawn(process.execPath, [program, String(settings.threads)], {
+    const { threads, sessionOptions = {} } = settings;
+    this.#child = spawn(process.execPath, [program, String(threads), JSON.stringify(sessionOptions)], {
       stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
     });
     // A 'pipe' beyond the first three is a duplex Unix socket pair.
     const socket = this.#child.stdio[3] as Socket;
     const frames = new FrameReader();
-    this.#client = new ExecutorClient<Load>(request => void socket.write(encodeFrame(requestMessage(request))));
+    this.#client = new ExecutorClient<Load>(request => {
+      socket.cork();
+      for (const part of encodeFrameParts(requestMessage(request))) socket.write(part);
+      socket.uncork();
+    });
     socket.on('data', (chunk: Buffer) => {
       // The executor is the other half of this program: its frames have this type.
       for (const message of frames.push(chunk)) this.#client.receive(message as ExecutorReply);
@@ -61,14 +76,21 @@ export class Executor {
         resolve();
       });
     });
+    this.started = this.#ask({ kind: 'ping' }, startTimeoutMs).then(() => undefined);
+    this.started.catch(() => undefined); // whoever asks next hears of it
   }
 
   get pid(): number | undefined {
     return this.#child.pid;
   }
 
-  get alive(): boolean {
-    return this.#alive;
+  get ageMs(): number {
+    return performance.now() - this.#startedAt;
+  }
+
+  /** What it has loaded: another process needs the same to take its place. */
+  get sessions(): ReadonlyMap<string, { readonly load: Load }> {
+    return this.#sessions;
   }
 
   /** Called once, as soon as nothing more is to be had of it; its process may end later. */
@@ -76,19 +98,28 @@ export class Executor {
     this.#whenLost = listener;
   }
 
-  /** The answer to the first ping takes as long as the process takes to start. */
-  async ping(timeoutMs = this.settings.hangTimeoutMs): Promise<void> {
-    await this.#ask({ kind: 'ping' }, timeoutMs);
+  async ping(): Promise<void> {
+    await this.#ask({ kind: 'ping' });
   }
 
-  /** Makes the session unless it is there. */
-  async load(session: string, files: () => Promise<GraphFiles>): Promise<void> {
-    if (this.#loaded.has(session)) return;
-    await this.#ask({ kind: 'load', session, load: toLoad(await files()) });
-    this.#loaded.add(session);
+  /** Makes the session unless it is there, or on its way. */
+  load(session: string, describe: () => Load): Promise<void> {
+    const known = this.#sessions.get(session);
+    if (known !== undefined) return known.loaded;
+    const load = describe();
+    const loaded = this.#ask({ kind: 'load', session, load }).then(() => undefined);
+    this.#sessions.set(session, { load, loaded });
+    loaded.catch(() => this.#sessions.delete(session));
+    return loaded;
   }
 
-  async run(session: string, feeds: Tensors): Promise<{ outputs: Tensors; milliseconds: number }> {
+  async unload(session: string): Promise<void> {
+    if (!this.#sessions.delete(session)) return;
+    await this.#ask({ kind: 'unload', session });
+  }
+
+  /** In the order in which they are asked for; one that is sent while another runs begins as soon as that has ended. */
+  async run(session: string, feeds: Tensors): Promise<RunAnswer> {
     const { outputs = {}, timings } = await this.#ask({ kind: 'run', session, feeds });
     return { outputs, milliseconds: timings.tookMs };
   }
@@ -99,19 +130,22 @@ export class Executor {
     await this.ended;
   }
 
-  /** One request in flight: what waits, waits here, and its time limit starts when it is sent. */
-  #ask(question: Question, timeoutMs = this.settings.hangTimeoutMs): Promise<ExecutorReply> {
-    return this.#inTurn(async () => {
-      const timer = setTimeout(() => {
-        this.#lose(`it gave no answer in ${timeoutMs} ms`);
-        this.#child.kill('SIGKILL');
-      }, timeoutMs);
-      try {
-        return await this.#client.request(question);
-      } finally {
-        clearTimeout(timer);
-      }
-    });
+  /** The time limit is that of the oldest question: answers come in order, and each starts the clock anew. */
+  async #ask(question: Question, timeoutMs = this.settings.hangTimeoutMs): Promise<ExecutorReply> {
+    if (this.#client.inFlight === 0) this.#startWatch(timeoutMs);
+    try {
+      return await this.#client.request(question);
+    } finally {
+      clearTimeout(this.#watch);
+      if (this.#client.inFlight > 0) this.#startWatch(this.settings.hangTimeoutMs);
+    }
+  }
+
+  #startWatch(timeoutMs: number): void {
+    this.#watch = setTimeout(() => {
+      this.#lose(`it gave no answer in ${timeoutMs} ms`);
+      this.#child.kill('SIGKILL');
+    }, timeoutMs);
   }
 
   #lose(why: string): void {

@@ -4,7 +4,7 @@
 import { Socket } from 'node:net';
 import {
   type ExecutorRequest,
-  encodeFrame,
+  encodeFrameParts,
   executorHost,
   FrameReader,
   GenserveError,
@@ -13,13 +13,16 @@ import {
   type Tensors,
 } from '@genserve/runtime';
 import * as onnxruntime from 'onnxruntime-node';
-import { type Load, replyMessage, toGraphFiles } from './messages.js';
+import { sourceOf } from '../repository/folder-source.js';
+import { type Load, readGraph, replyMessage } from './messages.js';
 
 const socketDescriptor = 3;
 const threads = Number(process.argv[2] ?? 1);
+// Written by the front, the other half of this program.
+const sessionOptions = JSON.parse(process.argv[3] ?? '{}') as Record<string, string>;
 
 async function openSession(load: Load): Promise<Session> {
-  const { model, externalData } = toGraphFiles(load);
+  const { model, externalData } = await readGraph(load, sourceOf);
   const session = await onnxruntime.InferenceSession.create(model, {
     externalData: [...externalData],
     executionProviders: ['cpu'],
@@ -29,7 +32,7 @@ async function openSession(load: Load): Promise<Session> {
     graphOptimizationLevel: 'all',
     logSeverityLevel: 3,
     // Threads that spin between runs would take the cores from the front and from other executors.
-    extra: { session: { intra_op: { allow_spinning: '0' } } },
+    extra: { session: { 'intra_op.allow_spinning': '0', ...sessionOptions } },
   });
   return { run: feeds => run(session, feeds), close: () => session.release() };
 }
@@ -56,9 +59,17 @@ const answer = executorHost(openSession);
 socket.on('data', (chunk: Buffer) => {
   for (const message of frames.push(chunk)) {
     // The front is the other half of this program: its frames have this type.
-    void answer(message as ExecutorRequest<Load>).then(reply => socket.write(encodeFrame(replyMessage(reply))));
+    void answer(message as ExecutorRequest<Load>).then(reply => send(encodeFrameParts(replyMessage(reply))));
   }
 });
+
+/** In one system call, and without copying the tensors. */
+function send(parts: readonly Uint8Array[]): void {
+  socket.cork();
+  for (const part of parts) socket.write(part);
+  socket.uncork();
+}
+
 socket.on('error', () => process.exit(1));
 socket.on('close', () => process.exit(0));
 // Ctrl-C reaches the whole process group: the front decides when its executors end.

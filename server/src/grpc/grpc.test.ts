@@ -72,9 +72,11 @@ test('a deadline that passes is DEADLINE_EXCEEDED', async () => {
 test('a full queue refuses with a time to come back; a cancelled call leaves it: the next one finds room', async () => {
   await whileStopped(async () => {
     const running = await attempt(1);
-    const waiting = await attempt(2);
-    expect([running.reason, waiting.reason]).toEqual(['waiting', 'waiting']);
-    const refused = await attempt(3);
+    // An executor is sent the next batch before it has ended the first.
+    const sent = await attempt(2);
+    const waiting = await attempt(3);
+    expect([running.reason, sent.reason, waiting.reason]).toEqual(['waiting', 'waiting', 'waiting']);
+    const refused = await attempt(4);
     expect(refused.reason).toBe('OVERLOADED');
     expect(refused.retryAfterMs).toBeGreaterThanOrEqual(100);
     const overHttp = await serving.post('/v1/models/tiny:sample', {});
@@ -83,10 +85,10 @@ test('a full queue refuses with a time to come back; a cancelled call leaves it:
     waiting.call.cancel();
     let next = refused;
     await eventually(async () => {
-      next = await attempt(4);
+      next = await attempt(5);
       return next.reason;
     }).toBe('waiting');
-    for (const { call } of [running, next]) call.cancel();
+    for (const { call } of [running, sent, next]) call.cancel();
   });
 });
 

@@ -3,7 +3,8 @@ import { readFile, realpath } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { type BundleSource, type Bytes, GenserveError, throwIfAborted } from '@genserve/runtime';
 
-export function folderSource(folder: string): BundleSource {
+/** The bundle at a location that the folder's catalogue gave. */
+export function sourceOf(folder: string): BundleSource {
   return {
     async read(path, options) {
       throwIfAborted(options?.signal);

@@ -1,20 +1,15 @@
 // First runs of a model before it is called ready: they make its sessions, fill onnxruntime's caches and measure what a row costs.
-import {
-  buildFeeds,
-  type Manifest,
-  type Operation,
-  type Runner,
-  sizeOf,
-  type Tensor,
-  type Tensors,
-} from '@genserve/runtime';
+import { buildFeeds, type Manifest, type Operation, sizeOf, type Tensor, type Tensors } from '@genserve/runtime';
+import type { Run } from '../executor/pool.js';
+import { CostModel } from '../scheduler/cost-model.js';
 import type { ServedModel } from './model.js';
 
 /** What nearly every caller uses; sessions of other operations are made on first use. */
 const operations = ['sample', 'log_prob'];
-const batchRows = 8;
-/** A row slower than this is not worth a second measurement: no batch of it fits into a step. */
-const slowRowMs = 500;
+/** Twice one row, since the first run also allocates and says nothing of the next. */
+const batches = [1, 1, 8, 32];
+/** A larger batch that should take longer is not tried. */
+const longestTrialMs = 1000;
 
 /** Graphs by the names that runners know; each member of an ensemble is one. */
 export function warmUpGraphs({ manifest }: ServedModel): string[] {
@@ -23,14 +18,16 @@ export function warmUpGraphs({ manifest }: ServedModel): string[] {
     .flatMap(({ name, members }) => (members.length > 0 ? members.map((_, member) => `${name}#${member}`) : [name]));
 }
 
-export async function warmUp(model: ServedModel, runner: Runner): Promise<void> {
+export async function warmUp(model: ServedModel, run: Run): Promise<void> {
   for (const name of warmUpGraphs(model)) {
-    const run = (rows: number) => runner.run(name, trialFeeds(model.manifest, model.operation(name), rows));
-    await run(1);
-    // The first run also allocates: it says nothing of the next.
-    model.costs.delete(name);
-    await run(1);
-    if ((model.costs.get(name)?.predictMs(1) ?? 0) < slowRowMs) await run(batchRows);
+    let cost = new CostModel();
+    for (const [trial, rows] of batches.entries()) {
+      if (cost.predictMs(rows) > longestTrialMs) break;
+      const { milliseconds } = await run(name, trialFeeds(model.manifest, model.operation(name), rows));
+      if (trial === 1) cost = new CostModel();
+      cost.observe(rows, milliseconds);
+    }
+    model.costs.set(name, cost);
   }
 }
 

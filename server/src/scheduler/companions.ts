@@ -7,6 +7,11 @@ interface LastBatch {
   readonly endedAt: number;
 }
 
+export interface Verdict {
+  readonly waitMs: number;
+  readonly waited: 'none' | 'companions' | 'delay';
+}
+
 export class Companions {
   readonly #last = new Map<string, LastBatch>();
 
@@ -22,14 +27,22 @@ export class Companions {
   }
 
   /**
-   * Milliseconds to wait for more members, counted from the end of the batch before; 0 where waiting cannot pay: an
-   * idle group, all companions present, or a fixed cost per run too small to be worth sharing.
+   * Whether a batch should still wait for more members, and if not, what its waiting came to: all companions are there, or
+   * the delay, counted from the end of the batch before, is over. `none` where waiting cannot pay: an idle group, or a
+   * fixed cost per run too small to be worth sharing.
    */
-  waitMs(group: string, members: number, fixedMs: number, now: number): number {
+  verdict(group: string, members: number, fixedMs: number, now: number): Verdict {
+    const delayMs = this.delayMs(fixedMs);
     const last = this.#last.get(group);
-    if (last === undefined || members >= last.members) return 0;
+    if (last === undefined || last.members < 2 || delayMs === 0) return { waitMs: 0, waited: 'none' };
+    if (members >= last.members) return { waitMs: 0, waited: 'companions' };
+    return { waitMs: Math.max(0, last.endedAt + delayMs - now), waited: 'delay' };
+  }
+
+  /** Longest wait where a run has this fixed cost. */
+  delayMs(fixedMs: number): number {
     const delayMs = Math.min(this.maxDelayMs, fixedMs / 2);
-    return delayMs < 1 ? 0 : Math.max(0, last.endedAt + delayMs - now);
+    return delayMs < 1 ? 0 : delayMs;
   }
 
   get #memoryMs(): number {

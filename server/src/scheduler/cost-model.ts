@@ -1,8 +1,13 @@
-// What a run of one operation costs: milliseconds = fixed + perRow * rows, fitted to the runs seen, recent ones counting more.
+// What a run of one operation costs: milliseconds = fixed + perRow * rows, fitted to the runs seen, recent ones counting
+// more; and, since caches make some batches dearer than their rows, what each size of batch has cost.
 
 const decay = 0.98;
 /** Rows of the first step of an operation whose cost nobody knows yet. */
 const unmeasuredRows = 8;
+/** A smaller batch is as good while its rows cost at most so much more. */
+const indifference = 1.05;
+/** Added to each run: from the front to the executor and back. */
+const transportMs = 0.15;
 
 export class CostModel {
   #weight = 0;
@@ -10,6 +15,8 @@ export class CostModel {
   #rowsSquared = 0;
   #milliseconds = 0;
   #product = 0;
+  /** Milliseconds per row by the power of two below the rows. */
+  readonly #perRow = new Map<number, number>();
 
   observe(rows: number, milliseconds: number): void {
     this.#weight = this.#weight * decay + 1;
@@ -17,6 +24,9 @@ export class CostModel {
     this.#rowsSquared = this.#rowsSquared * decay + rows * rows;
     this.#milliseconds = this.#milliseconds * decay + milliseconds;
     this.#product = this.#product * decay + rows * milliseconds;
+    const size = powerBelow(rows);
+    const perRow = milliseconds / rows;
+    this.#perRow.set(size, 0.8 * (this.#perRow.get(size) ?? perRow) + 0.2 * perRow);
   }
 
   /** Least squares with neither part below zero; all per row while only one batch size has been seen. */
@@ -43,7 +53,17 @@ export class CostModel {
     const { fixedMs, perRowMs } = this.fit();
     const measured = perRowMs === 0 ? maxRows : (stepMs - fixedMs) / perRowMs;
     const rows = this.#weight === 0 ? unmeasuredRows : measured;
-    return 2 ** Math.floor(Math.log2(Math.min(maxRows, Math.max(1, rows))));
+    return powerBelow(Math.min(maxRows, Math.max(1, rows)));
+  }
+
+  /** Of the batches up to `limit` rows, a power of two, the size whose rows are cheapest: callers are joined up to it. */
+  cheapestRows(limit: number): number {
+    const cost = (rows: number) => transportMs / rows + (this.#perRow.get(rows) ?? this.predictMs(rows) / rows);
+    let cheapest = limit;
+    for (let rows = limit / 2; rows >= 1; rows /= 2) {
+      if (cost(rows) * indifference < cost(cheapest)) cheapest = rows;
+    }
+    return cheapest;
   }
 
   /** The share of one row's work that is predicted to fit into `stepMs`; at most 1. */
@@ -56,4 +76,8 @@ export class CostModel {
     const { fixedMs, perRowMs } = this.fit();
     return Math.min(maxRows, perRowMs === 0 ? maxRows : Math.floor(fixedMs / perRowMs) + 2);
   }
+}
+
+function powerBelow(rows: number): number {
+  return 2 ** Math.floor(Math.log2(rows));
 }

@@ -1,7 +1,6 @@
 // Orders the steps of all requests, joins those that may share a run, and bounds what waits.
 // A batch starts as soon as an executor is free; batches grow by themselves while executors are busy.
 import {
-  abortError,
   GenserveError,
   type Operation,
   type Runner,
@@ -9,58 +8,64 @@ import {
   type Tensors,
   throwIfAborted,
 } from '@genserve/runtime';
-
-import { bytesOf, companionKey, joinRows, rowsOf, takeRows } from './batch.js';
+import type { BatchClosing, Observer } from '../observer.js';
+import type { RequestScope } from '../request-scope.js';
+import { bytesOf, joinRows, takeRows } from './batch.js';
 import { Companions } from './companions.js';
 import { CostModel } from './cost-model.js';
+import { checkRoom, predictWaitMs, type QueueLimits } from './load.js';
 import { isResumable, shareOf } from './slices.js';
+import { type Schedulable, Step, type Timings, workOf } from './step.js';
+import { StepQueue } from './step-queue.js';
 
 /** Runs whole batches: the executor pool, or anything that computes. */
 export interface Backend<Model> {
-  /** How many batches may run at once, now. */
+  /** Executors that are ready. Each takes a second batch while it runs one, to begin as soon as that has ended. */
   readonly size: number;
   /** Called whenever `size` has grown. */
   onReady(listener: () => void): void;
-  run(model: Model, operation: Operation, feeds: Tensors): Promise<{ outputs: Tensors; milliseconds: number }>;
+  run(
+    model: Model,
+    operation: string,
+    feeds: Tensors,
+    expectedMs: number,
+  ): Promise<{ outputs: Tensors; milliseconds: number }>;
 }
 
-/** One version of a model as the scheduler sees it. */
-export interface Schedulable {
-  /** 'name/version' */
-  readonly key: string;
-  /** Under the very name that is asked for: "sample", or "sample#1" for a member of an ensemble. */
-  operation(name: string): Operation;
-  readonly costs: Map<string, CostModel>;
-}
-
-export interface SchedulerSettings {
+export interface SchedulerSettings extends QueueLimits {
   readonly maxRows: number;
   readonly maxDelayMs: number;
   readonly stepMs: number;
-  readonly maxQueuedSteps: number;
-  readonly maxQueuedBytes: number;
   /** How long steps wait while there is no executor at all. */
   readonly patienceMs: number;
 }
 
-interface Step<Model> {
-  readonly model: Model;
-  readonly operation: Operation;
-  readonly feeds: Tensors;
-  readonly rows: number;
-  readonly bytes: number;
-  readonly group: string;
-  readonly settle: (outcome: { outputs: Tensors } | { error: unknown }) => void;
-  /** Has lost its executor once: runs by itself, so that it cannot take others with it again. */
-  retried: boolean;
-  settled: boolean;
+interface Members<Model extends Schedulable> {
+  readonly steps: readonly Step<Model>[];
+  /** Others that may share their run, but not this one: it is full. */
+  readonly left: boolean;
 }
 
+interface Batch<Model extends Schedulable> {
+  readonly steps: readonly Step<Model>[];
+  readonly closing: BatchClosing;
+}
+
+/** A run under way. */
+interface Running {
+  readonly startedAt: number;
+  readonly expectedMs: number;
+}
+
+/** So long before a run should end, the executor is sent the next one. */
+const leadMs = 2;
+/** Where joining saves less than this share of a request's time, it is not waited for. */
+const leastGain = 0.1;
+
 export class Scheduler<Model extends Schedulable> {
-  readonly #queue: Step<Model>[] = [];
+  readonly #queue = new StepQueue<Model>();
   readonly #companions: Companions;
-  #queuedBytes = 0;
-  #running = 0;
+  readonly #running = new Set<Running>();
   #pumpScheduled = false;
   #timer: NodeJS.Timeout | undefined;
   #patience: NodeJS.Timeout | undefined;
@@ -68,6 +73,7 @@ export class Scheduler<Model extends Schedulable> {
   constructor(
     private readonly backend: Backend<Model>,
     private readonly settings: SchedulerSettings,
+    private readonly observer: Observer = {},
   ) {
     this.#companions = new Companions(settings.maxDelayMs);
     backend.onReady(() => this.#schedulePump());
@@ -78,83 +84,50 @@ export class Scheduler<Model extends Schedulable> {
   }
 
   get queuedBytes(): number {
-    return this.#queuedBytes;
+    return this.#queue.bytes;
+  }
+
+  /** By 'name/version'. */
+  get queuedStepsByModel(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const { model } of this.#queue.all()) {
+      const key = `${model.name}/${model.version}`;
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+    }
+    return counts;
   }
 
   /**
-   * The runner of one request. Its first step may be refused as OVERLOADED; later ones are always taken, so that a
-   * request which was accepted is not refused halfway.
+   * The runner of one request. It may be refused as OVERLOADED here, before anything is done for it, or at its first step,
+   * whose bytes count; later steps are always taken, so that a request which was accepted is not refused halfway.
    */
-  runnerFor(model: Model): Runner {
+  runnerFor(model: Model, scope: Pick<RequestScope, 'signal' | 'deadline' | 'priority' | 'onStep'>): Runner {
+    this.#admit(0, scope.deadline);
     let admitted = false;
     return {
-      run: async (name: string, feeds: Tensors, options: RunOptions = {}) => {
-        const operation = model.operation(name);
-        if (!admitted) this.#admit(bytesOf(feeds));
+      run: async (name: string, feeds: Tensors, { signal = scope.signal }: RunOptions = {}) => {
+        throwIfAborted(signal);
+        if (!admitted) this.#admit(bytesOf(feeds), scope.deadline);
         admitted = true;
-        return this.#enqueue(model, operation, feeds, options.signal);
+        const remove = (step: Step<Model>) => this.#queue.remove(step);
+        const step = new Step(model, model.operation(name), feeds, { ...scope, signal }, this.observer, remove);
+        this.#queue.push(step);
+        this.#schedulePump();
+        return await step.answer;
       },
       rowsPerStep: name => this.#rowsPerStep(model, name),
       close: async () => {},
     };
   }
 
-  #admit(bytes: number): void {
-    const { maxQueuedSteps, maxQueuedBytes } = this.settings;
-    if (this.#queue.length < maxQueuedSteps && this.#queuedBytes + bytes <= maxQueuedBytes) return;
-    if (bytes > maxQueuedBytes) {
-      throw new GenserveError('PAYLOAD_TOO_LARGE', `${bytes} bytes of tensors; the queue holds ${maxQueuedBytes}`);
-    }
-    const waitMs = this.#queue.reduce(
-      (sum, step) => sum + costOf(step.model, step.operation.name).predictMs(step.rows),
-      0,
-    );
-    throw new GenserveError('OVERLOADED', `the queue is full (${this.#queue.length} steps); try again later`, {
-      retryAfterMs: Math.round(Math.min(30_000, Math.max(100, waitMs / Math.max(1, this.backend.size)))),
-    });
-  }
-
-  #enqueue(model: Model, operation: Operation, feeds: Tensors, signal?: AbortSignal): Promise<Tensors> {
-    throwIfAborted(signal);
-    return new Promise((resolve, reject) => {
-      const settle: Step<Model>['settle'] = outcome => {
-        if (step.settled) return;
-        step.settled = true;
-        signal?.removeEventListener('abort', onAbort);
-        if ('error' in outcome) reject(outcome.error);
-        else resolve(outcome.outputs);
-      };
-      const onAbort = (): void => {
-        this.#remove(step);
-        if (signal !== undefined) settle({ error: abortError(signal) });
-      };
-      const step: Step<Model> = {
-        model,
-        operation,
-        feeds,
-        rows: rowsOf(operation, feeds),
-        bytes: bytesOf(feeds),
-        group: `${model.key}/${operation.name}|${companionKey(operation, feeds)}`,
-        settle,
-        retried: false,
-        settled: false,
-      };
-      signal?.addEventListener('abort', onAbort, { once: true });
-      this.#push(step);
-    });
-  }
-
-  #push(step: Step<Model>): void {
-    this.#queue.push(step);
-    this.#queuedBytes += step.bytes;
-    this.#schedulePump();
-  }
-
-  #remove(step: Step<Model>): void {
-    const index = this.#queue.indexOf(step);
-    if (index < 0) return;
-    this.#queue.splice(index, 1);
-    this.#queuedBytes -= step.bytes;
+  #admit(bytes: number, deadline = Number.POSITIVE_INFINITY): void {
+    const now = performance.now();
+    const runningMs = [...this.#running].reduce((sum, run) => sum + leftOf(run, now), 0);
+    const waitMs = predictWaitMs(this.#queue, runningMs, this.backend.size, step => ({
+      cost: costOf(step.model, step.operation.name),
+      joinLimit: this.#joinLimit(step),
+    }));
+    checkRoom(this.#queue, bytes, waitMs, deadline - now, this.settings);
   }
 
   /** Once the requests that arrived in this turn of the event loop are all queued. */
@@ -169,101 +142,144 @@ export class Scheduler<Model extends Schedulable> {
 
   #pump(): void {
     clearTimeout(this.#timer);
+    this.#watchPatience();
+    for (;;) {
+      const now = performance.now();
+      const waitMs = this.#waitForExecutorMs(now);
+      const batch = waitMs > 0 ? { waitMs } : this.#nextBatch(now);
+      if ('waitMs' in batch) {
+        if (Number.isFinite(batch.waitMs)) this.#timer = setTimeout(() => this.#pump(), Math.ceil(batch.waitMs));
+        return;
+      }
+      void this.#run(batch);
+    }
+  }
+
+  /** No executor has come back for so long: better an answer than none. */
+  #watchPatience(): void {
     if (this.backend.size > 0) {
       clearTimeout(this.#patience);
       this.#patience = undefined;
     } else if (this.#queue.length > 0) {
-      this.#patience ??= setTimeout(() => this.#giveUp(), this.settings.patienceMs);
-    }
-    while (this.#running < this.backend.size) {
-      const batch = this.#nextBatch();
-      if (batch === undefined) return;
-      void this.#runBatch(batch);
-    }
-  }
-
-  /** No executor has come back: better an answer than none. */
-  #giveUp(): void {
-    this.#patience = undefined;
-    const error = new GenserveError('EXECUTOR_LOST', 'no process is there to run the model; try again later');
-    for (const step of [...this.#queue]) {
-      this.#remove(step);
-      step.settle({ error });
+      this.#patience ??= setTimeout(() => {
+        this.#patience = undefined;
+        const error = new GenserveError('EXECUTOR_LOST', 'no process is there to run the model; try again later');
+        for (const step of this.#queue.all()) {
+          this.#queue.remove(step);
+          step.fail(error);
+        }
+      }, this.settings.patienceMs);
     }
   }
 
-  /** The oldest group that need not wait for companions; sets a timer where all do. */
-  #nextBatch(): Step<Model>[] | undefined {
-    const now = performance.now();
-    const seen = new Set<string>();
-    let shortestWaitMs = Number.POSITIVE_INFINITY;
-    for (const step of this.#queue) {
-      if (seen.has(step.group)) continue;
-      seen.add(step.group);
-      const batch = this.#membersOf(step);
-      const { fixedMs } = costOf(step.model, step.operation.name).fit();
-      const waitMs = step.retried ? 0 : this.#companions.waitMs(step.group, batch.length, fixedMs, now);
-      if (waitMs === 0) {
-        for (const member of batch) this.#remove(member);
-        return batch;
+  /** 0 where an executor is free, or is about to be; Infinity where the next end of a run will tell. */
+  #waitForExecutorMs(now: number): number {
+    if (this.#queue.length === 0 || this.backend.size === 0) return Number.POSITIVE_INFINITY;
+    if (this.#running.size < this.backend.size) return 0;
+    if (this.#running.size >= 2 * this.backend.size) return Number.POSITIVE_INFINITY;
+    let shortestMs = Number.POSITIVE_INFINITY;
+    for (const run of this.#running) shortestMs = Math.min(shortestMs, leftOf(run, now) - leadMs);
+    return Math.max(0, shortestMs);
+  }
+
+  /** The batch of the first group that need not wait; how long to wait where all do. */
+  #nextBatch(now: number): Batch<Model> | { readonly waitMs: number } {
+    let shortestMs = Number.POSITIVE_INFINITY;
+    const groups = this.#queue.groups();
+    for (const group of groups) {
+      const members = this.#membersOf(group);
+      const mixed = groups.some(other => other !== group && isSameWork(other[0], group[0]));
+      const verdict = this.#decide(members, mixed, now);
+      if (typeof verdict === 'number') {
+        shortestMs = Math.min(shortestMs, verdict);
+        continue;
       }
-      shortestWaitMs = Math.min(shortestWaitMs, waitMs);
+      for (const step of members.steps) this.#queue.remove(step);
+      // One whose deadline has passed fails here.
+      return { steps: members.steps.filter(step => step.begin(now)), closing: verdict };
     }
-    if (Number.isFinite(shortestWaitMs)) this.#timer = setTimeout(() => this.#pump(), shortestWaitMs);
-    return undefined;
+    return { waitMs: shortestMs };
   }
 
-  #membersOf(first: Step<Model>): Step<Model>[] {
-    if (first.retried) return [first];
+  /** The first steps of a group, as many as may share a run. */
+  #membersOf(group: readonly Step<Model>[]): Members<Model> {
+    const [first] = group;
+    if (first === undefined || first.retried) return { steps: group.slice(0, 1), left: false };
     const limit = this.#joinLimit(first);
-    const members = [first];
-    let rows = first.rows;
-    for (const step of this.#queue) {
-      if (step === first || step.group !== first.group || step.retried || rows + step.rows > limit) continue;
-      members.push(step);
+    const steps: Step<Model>[] = [];
+    let rows = 0;
+    for (const step of group) {
+      if (step.retried || (steps.length > 0 && rows + step.rows > limit)) continue;
+      steps.push(step);
       rows += step.rows;
     }
-    return members;
+    return { steps, left: group.some(step => !step.retried && !steps.includes(step)) };
   }
 
-  async #runBatch(batch: readonly Step<Model>[]): Promise<void> {
-    const [first] = batch;
+  /** Why the batch is closed now, or how many milliseconds it should still wait for others. */
+  #decide({ steps, left }: Members<Model>, mixed: boolean, now: number): BatchClosing | number {
+    const [first] = steps;
+    if (first === undefined || first.retried) return 'retry';
+    if (left) return this.#joinLimit(first) < this.#sizeLimit(first) ? 'unprofitable' : 'full';
+    const cost = costOf(first.model, first.operation.name);
+    const { fixedMs } = cost.fit();
+    const sharedMs = fixedMs < leastGain * cost.predictMs(1) ? 0 : fixedMs;
+    // While a run is under way, those whom it will answer may still join.
+    if (this.#running.size >= this.backend.size && this.#companions.delayMs(sharedMs) > 0)
+      return Number.POSITIVE_INFINITY;
+    const { waitMs, waited } = this.#companions.verdict(first.group, steps.length, sharedMs, now);
+    if (waitMs > 0) return waitMs;
+    if (waited !== 'none') return waited;
+    return mixed ? 'mixed' : 'idle';
+  }
+
+  async #run({ steps, closing }: Batch<Model>): Promise<void> {
+    const [first] = steps;
     if (first === undefined) return;
     const { model, operation } = first;
-    const rows = batch.reduce((sum, step) => sum + step.rows, 0);
-    this.#running += 1;
+    const rows = steps.reduce((sum, step) => sum + step.rows, 0);
+    const cost = costOf(model, operation.name);
+    const share = shareOf(operation, first.feeds);
+    const startedAt = performance.now();
+    const running: Running = { startedAt, expectedMs: cost.predictMs(rows) * share };
+    this.#running.add(running);
+    const closed = { ...workOf(first), steps: steps.length, rows, closing };
     try {
       const feeds = joinRows(
         operation,
-        batch.map(step => step.feeds),
+        steps.map(step => step.feeds),
       );
-      const { outputs, milliseconds } = await this.backend.run(model, operation, feeds);
-      costOf(model, operation.name).observe(rows, milliseconds / shareOf(operation, first.feeds));
+      const answer = await this.backend.run(model, operation.name, feeds, running.expectedMs);
+      const { outputs, milliseconds: computeMs } = answer;
+      cost.observe(rows, computeMs / share);
       let start = 0;
-      for (const step of batch) {
-        step.settle({ outputs: takeRows(operation.outputs, outputs, start, step.rows, rows) });
+      for (const step of steps) {
+        const part = takeRows(operation.outputs, outputs, start, step.rows, rows);
+        step.succeed(part, { computeMs, batchMs: performance.now() - startedAt - computeMs });
         start += step.rows;
       }
+      this.observer.onBatch?.({ ...closed, computeMs });
     } catch (error) {
-      for (const step of batch) this.#retryOrFail(step, error);
+      const timings = { computeMs: 0, batchMs: performance.now() - startedAt };
+      for (const step of steps) this.#retryOrFail(step, error, timings);
+      this.observer.onBatch?.({ ...closed, computeMs: 0, failure: GenserveError.from(error).reason });
     } finally {
-      this.#running -= 1;
-      this.#companions.ended(first.group, batch.length, performance.now());
+      this.#running.delete(running);
+      this.#companions.ended(first.group, steps.length, performance.now());
       this.#schedulePump();
     }
   }
 
   /** Operations are pure: a step whose executor died runs once more. */
-  #retryOrFail(step: Step<Model>, error: unknown): void {
+  #retryOrFail(step: Step<Model>, error: unknown, timings: Timings): void {
     if (step.settled) return;
     const lost = error instanceof GenserveError && error.reason === 'EXECUTOR_LOST';
     if (!lost || step.retried) {
-      step.settle({ error });
+      step.fail(error, timings);
       return;
     }
     step.retried = true;
-    this.#queue.unshift(step);
-    this.#queuedBytes += step.bytes;
+    this.#queue.push(step);
   }
 
   /** What callers should ask for at once; below 1, the share of a picture (see `Runner.rowsPerStep`). */
@@ -277,11 +293,29 @@ export class Scheduler<Model extends Schedulable> {
     return rows === 1 && isResumable(operation) ? cost.shareWithin(stepMs) : rows;
   }
 
-  #joinLimit({ model, operation, feeds }: Step<Model>): number {
+  /** Most rows that fit into a step. */
+  #sizeLimit({ model, operation, feeds }: Step<Model>): number {
     const { stepMs, maxRows } = this.settings;
     const cost = costOf(model, operation.name);
     return shareOf(operation, feeds) < 1 ? cost.rowsOfSlice(maxRows) : cost.rowsWithin(stepMs, maxRows);
   }
+
+  /** Most rows that are joined: where larger batches make rows dearer, fewer than fit. */
+  #joinLimit(step: Step<Model>): number {
+    const limit = this.#sizeLimit(step);
+    if (shareOf(step.operation, step.feeds) < 1) return limit;
+    return costOf(step.model, step.operation.name).cheapestRows(limit);
+  }
+}
+
+function leftOf({ startedAt, expectedMs }: Running, now: number): number {
+  return Math.max(0, startedAt + expectedMs - now);
+}
+
+type Task = { readonly model: Schedulable; readonly operation: Operation };
+
+function isSameWork(a: Task | undefined, b: Task | undefined): boolean {
+  return a !== undefined && a.model === b?.model && a.operation.name === b.operation.name;
 }
 
 function costOf(model: Schedulable, operation: string): CostModel {
