@@ -307,7 +307,8 @@ describe('what is done with a bundle', () => {
 
   it('scores a folder, one line for each file, and leaves no half-written file', async () => {
     expect((await genserve(folder, 'sample', 'tiny', '--count', '12', '--seed', '1', '--out', 'normal')).code).toBe(0);
-    const outcome = await genserve(folder, 'score', 'tiny', 'normal', '--out', 'scores.jsonl', '--json');
+    const nll = ['--scores', 'negative-log-likelihood'];
+    const outcome = await genserve(folder, 'score', 'tiny', 'normal', '--out', 'scores.jsonl', '--json', ...nll);
     const rows = readFileSync(join(folder, 'scores.jsonl'), 'utf8').trim().split('\n');
     expect(rows).toHaveLength(12);
     const parsed = rows.map(row => JSON.parse(row) as Record<string, unknown>); // looked at below
@@ -321,7 +322,7 @@ describe('what is done with a bundle', () => {
     const mean = parsed.reduce((sum, { log_prob }) => sum - Number(log_prob), 0) / 12;
     expect(metrics.nll_nats).toBeCloseTo(mean, 9);
 
-    await genserve(folder, 'score', 'tiny', 'images.npy', '--limit', '70', '--out', 'scores.csv');
+    await genserve(folder, 'score', 'tiny', 'images.npy', '--limit', '70', '--out', 'scores.csv', ...nll);
     const lines = readFileSync(join(folder, 'scores.csv'), 'utf8').trim().split('\n');
     expect(lines).toHaveLength(71);
     expect(lines[0]).toBe(

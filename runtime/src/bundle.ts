@@ -49,7 +49,7 @@ export interface Bundle {
    * ensemble as "operation#i". Throws OPERATION_UNSUPPORTED, BUNDLE_INVALID.
    */
   graph(operation: string, options?: GraphOptions): Promise<GraphFiles>;
-  /** A table (.npy) as float64 numbers. */
+  /** A table (.npy) as float64 numbers, kept like the file's bytes: not to be changed. */
   table(path: string, options?: ReadOptions): Promise<Float64Array>;
   /** Drops the kept bytes; files that are asked for later are read again. */
   forget(): void;
@@ -76,6 +76,7 @@ function parseJson(bytes: Bytes): unknown {
 
 class CheckedBundle implements Bundle {
   readonly #files = new Map<string, Promise<Bytes>>();
+  readonly #tables = new Map<string, Float64Array>();
 
   constructor(
     readonly source: BundleSource,
@@ -110,11 +111,14 @@ class CheckedBundle implements Bundle {
 
   async table(path: string, options?: ReadOptions): Promise<Float64Array> {
     const [{ readNpy }, bytes] = await Promise.all([import('./npy.js'), this.file(path, options)]);
-    return Float64Array.from(readNpy(bytes, path).data);
+    const kept = this.#tables.get(path) ?? Float64Array.from(readNpy(bytes, path).data);
+    this.#tables.set(path, kept);
+    return kept;
   }
 
   forget(): void {
     this.#files.clear();
+    this.#tables.clear();
   }
 
   async #read(path: string, options: ReadOptions): Promise<Bytes> {

@@ -87,6 +87,10 @@ export interface AnomalyOptions extends CallOptions {
   /** Accepted rate of false alarms, 0 < alpha < 1; 0.05 when absent. */
   readonly alpha?: number | undefined;
   readonly map?: boolean | undefined;
+  /** The class that rows are supposed to be of, one for all or one per row: p-values against normal data of that class alone, where the calibration has it; -1 for none. */
+  readonly label?: number | readonly number[] | undefined;
+  /** Decide on the rows of this call together: `alpha` is then the expected share of normal rows among those called anomalous. */
+  readonly correction?: 'benjamini-hochberg' | undefined;
   /** Other than the calibration's: scores come without p-values. */
   readonly draws?: number | undefined;
   readonly seed?: number | undefined;
@@ -101,6 +105,8 @@ export interface AnomalyScore {
   readonly unit: string;
   /** (1 + #{calibration scores >= value}) / (n + 1) */
   readonly pValue?: number | undefined;
+  /** Where a correction was asked for: what `decision` compares with alpha. */
+  readonly adjustedPValue?: number | undefined;
   readonly decision: Decision;
   readonly recommended: boolean;
 }

@@ -34,7 +34,10 @@ export async function logLikelihood(calls: Calls, data: Tensor, options: Likelih
   };
 }
 
-/** Log-weights in nats, [rows][draws]. Draw by draw, so that neighbouring rows share their noise. */
+/**
+ * Log-weights in nats, [rows][draws]; of an operation that gives a map, its sum over the pixels. Draw by draw, so that
+ * neighbouring rows share their noise.
+ */
 export async function logWeights(
   calls: Calls,
   operation: Operation,
@@ -44,7 +47,7 @@ export async function logWeights(
   seed: number,
   options: CallOptions,
 ): Promise<Float64Array[]> {
-  const port = outputOf(operation, 'log_prob');
+  const port = outputOf(operation, operation.name.startsWith('log_prob_map') ? 'map' : 'log_prob');
   const stepRows = Array.from({ length: rows * draws }, (_, i) => ({
     index: i % rows,
     sample: 0,
@@ -53,9 +56,12 @@ export async function logWeights(
   const weights = Array.from({ length: rows }, () => new Float64Array(draws));
   for await (const step of calls.steps(calls.call(operation, given, rows, seed, stepRows, options))) {
     const { data } = step.outputs[port.name]!;
+    const size = data.length / step.rows.length;
     step.rows.forEach(({ index, draw }, i) => {
-      if (Number.isNaN(data[i])) throw notFinite(operation.name, index);
-      weights[index]![draw] = data[i]!;
+      let sum = 0;
+      for (let j = i * size; j < (i + 1) * size; j++) sum += data[j]!;
+      if (Number.isNaN(sum)) throw notFinite(operation.name, index);
+      weights[index]![draw] = sum;
     });
   }
   return weights;

@@ -4,6 +4,7 @@ import { GenserveError } from './errors.js';
 
 export type {
   AudioDomain,
+  Calibration,
   Condition,
   Domain,
   File,

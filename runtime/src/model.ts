@@ -108,7 +108,7 @@ export class BundleGenerator implements Generator {
   }
 
   async anomaly(data: Tensor, options: AnomalyOptions = {}): Promise<readonly Anomaly[]> {
-    const { anomaly } = await import('./anomaly.js');
+    const { anomaly } = await import('./scores/anomaly.js');
     return await anomaly(this.#calls, data, options);
   }
 

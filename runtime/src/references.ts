@@ -64,6 +64,14 @@ export function checkReferences(manifest: Manifest): void {
       listed(table, `${field}.tables[${i}]`);
     });
     if (score.calibration) listed(score.calibration.table, `${field}.calibration.table`);
+    score.calibration?.classes.forEach(({ table }, i) => {
+      listed(table, `${field}.calibration.classes[${i}].table`);
+    });
+    score.statistics.forEach((statistic, i) => {
+      const place = manifest.scores.findIndex(({ name }) => name === statistic);
+      // Earlier ones alone, so that none can weigh itself.
+      if (place < 0 || place >= index) throw wrong(`${field}.statistics[${i}]`, `${statistic} is no score before it`);
+    });
   });
   if (manifest.scores.filter(score => score.recommended).length > 1)
     throw wrong('scores', 'at most one may be recommended');

@@ -12,7 +12,7 @@ import type {
   Score,
 } from '@genserve/proto/manifest';
 import { type Check, flag, integer, list, number, object, oneOf, optional, record, text, wrong } from './check.js';
-import { FORMULAS } from './formulas.js';
+import { FORMULAS } from './scores/formula-names.js';
 
 /** The newest bundle layout that this reader knows. */
 export const FORMAT = 1;
@@ -110,8 +110,16 @@ export const manifestSchema = object<Manifest>({
       draws: positive,
       seed: count,
       tables: list(path),
-      calibration: optional(object({ count: positive, table: path, data: anyText })),
+      calibration: optional(
+        object({
+          count: positive,
+          table: path,
+          data: anyText,
+          classes: list(object({ label: count, count: positive, table: path })),
+        }),
+      ),
       recommended: flag,
+      statistics: texts,
     }),
   ),
   variants: list(object({ name: words('float16'), folder: path, maxError: number })),

@@ -1,6 +1,6 @@
 // ScoreAnomaly: how unlike the training data each row is, with a calibrated p-value, and where.
 import { generator } from '@genserve/proto/wire';
-import type { Anomaly } from '@genserve/runtime';
+import { type Anomaly, driftsOf, invalid } from '@genserve/runtime';
 import { encodeHeatMap } from '../images/encode.js';
 import { namingFields } from './fields.js';
 import { readInputs } from './inputs.js';
@@ -26,18 +26,26 @@ async function score(
 ): Promise<generator.ScoreAnomalyResponse> {
   const { model, generator: served, identity } = findTarget(request, context);
   const { limits } = context.services;
-  const { scores, alpha, map, seed } = request;
+  const { scores, alpha, map, seed, labels } = request;
   const { data, rows, field } = await readInputs(request.inputs, model.manifest, limits);
   const draws = readDraws(request.draws, rows, limits);
-  const anomalies = await namingFields({ data: field }, () =>
-    served.anomaly(data, { scores, alpha, map, draws, seed, signal: context.signal }),
+  const correction = readCorrection(request.correction);
+  const label = labels.length > 0 ? labels : undefined;
+  const anomalies = await namingFields({ data: field, label: 'labels' }, () =>
+    served.anomaly(data, { scores, alpha, map, draws, seed, label, correction, signal: context.signal }),
   );
-  return { ...identity, results: await Promise.all(anomalies.map(toResult)) };
+  const drifts = request.drift ? driftsOf(anomalies, model.manifest, alpha) : [];
+  return { ...identity, results: await Promise.all(anomalies.map(toResult)), drifts };
+}
+
+function readCorrection(correction: string): 'benjamini-hochberg' | undefined {
+  if (correction === '' || correction === 'benjamini-hochberg') return correction || undefined;
+  throw invalid('correction', `must be benjamini-hochberg, was "${correction}"`);
 }
 
 async function toResult({ scores, map }: Anomaly): Promise<generator.AnomalyResult> {
   return {
-    scores: scores.map(score => ({ ...score, pValue: score.pValue })),
+    scores: scores.map(score => ({ ...score, pValue: score.pValue, adjustedPValue: score.adjustedPValue })),
     map: map && writeTensor(map),
     mapImage: map ? await encodeHeatMap(map) : Buffer.alloc(0),
   };

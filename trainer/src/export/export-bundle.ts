@@ -13,7 +13,6 @@ import {
   openBundle,
   type Port,
   type Runner,
-  type Score,
   type Tensor,
 } from '@genserve/runtime';
 import type { Dataset } from '../data/dataset.js';
@@ -22,12 +21,12 @@ import { familyOf } from '../families/load.js';
 import type { Family, Model, PortSpec } from '../family.js';
 import { averagedState } from '../optim/average.js';
 import { writeReport } from '../report/write-report.js';
+import { prepareScores } from '../scores/prepare.js';
 import { exportOperations, type OperationGraphs } from '../trace/operations.js';
 import { latestCheckpoint, type Position } from '../train/checkpoint.js';
 import { buildModel } from '../train/run.js';
 import { type RunRecord, readRunRecord, runPaths } from '../train/run-folder.js';
 import { reopenDataset } from '../train/train.js';
-import { calibrate } from './calibrate.js';
 import { modelCard } from './card.js';
 import { halfPrecision } from './float16.js';
 import { generatorOf } from './open.js';
@@ -54,7 +53,6 @@ export interface ExportOptions {
   readonly onProgress?: ((stage: 'trace' | 'calibrate' | 'evaluate' | 'publish') => void) | undefined;
 }
 
-const SCORE_DRAWS = 10;
 const PREVIEW_SIDE = 10;
 const GOLDEN = { seed: 1, batch: 2, length: 16 } as const;
 /** Memory besides weights: onnxruntime itself and activations. */
@@ -79,14 +77,8 @@ export async function exportBundle(runFolder: string, options: ExportOptions = {
   const generator = await openDraft(draft, files);
   try {
     options.onProgress?.('calibrate');
-    const scores: Score[] = [];
-    for (const score of draft.scores) {
-      const { count, npy } = await calibrate(generator, score, dataset.calibration, options.calibrationRows ?? 5000);
-      const table = `tables/${score.name}.npy`;
-      files.set(table, npy);
-      const data = `${dataset.name}, held out of training, first ${count} rows`;
-      scores.push({ ...score, calibration: { count, table, data } });
-    }
+    const prepared = await prepareScores(generator, dataset, options.calibrationRows ?? 5000);
+    for (const [path, bytes] of prepared.files) files.set(path, bytes);
     const variants = [{ name: 'float16', folder: 'float16', maxError: await variantError(draft, files, generator) }];
     const golden = await recordGolden(generator);
     if (draft.domain?.image) files.set('preview.png', await preview(generator));
@@ -97,10 +89,10 @@ export async function exportBundle(runFolder: string, options: ExportOptions = {
     const complete = (version: number): Manifest => ({
       ...draft,
       version,
-      scores,
+      scores: prepared.scores,
       variants,
       golden,
-      provenance: { ...draft.provenance!, metrics },
+      provenance: { ...draft.provenance!, metrics: { ...metrics, ...prepared.metrics } },
     });
     return await publish(options.out ?? 'models', draft.name, complete, manifest => {
       return new Map([...files, ['README.md', new TextEncoder().encode(modelCard(manifest))]]);
@@ -149,17 +141,6 @@ function describe({ record, family, model, graphs, dataset, position, options, f
       members: [],
     };
   });
-  const likelihoodScore: Score = {
-    name: 'negative-log-likelihood',
-    formula: 'negative-log-likelihood',
-    operations: ['log_prob'],
-    parameters: {},
-    draws: model.likelihood.kind === 'bound' ? SCORE_DRAWS : 1,
-    seed: 0,
-    tables: [],
-    calibration: undefined,
-    recommended: true,
-  };
   return {
     format: 1,
     name: options.name ?? record.id.toLowerCase().replaceAll(/[^a-z0-9-]/g, '-'),
@@ -170,7 +151,7 @@ function describe({ record, family, model, graphs, dataset, position, options, f
     noises: model.noises.map(({ name, distribution, shape }) => ({ name, distribution, shape: [...shape] })),
     operations,
     likelihood: model.likelihood,
-    scores: model.likelihood.kind === 'none' ? [] : [likelihoodScore],
+    scores: [],
     variants: [],
     files: listFiles(files),
     golden: [],

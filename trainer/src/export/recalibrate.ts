@@ -1,8 +1,9 @@
 // New calibration for a published bundle, on normal data of the user's own: the next version, else the same.
 import { dirname } from 'node:path';
-import { type Bytes, GenserveError, openBundle, type Score } from '@genserve/runtime';
+import { type Bytes, GenserveError, openBundle } from '@genserve/runtime';
 import type { Dataset } from '../data/dataset.js';
-import { calibrate } from './calibrate.js';
+import { calibrateScores } from '../scores/calibrate.js';
+import { spread } from '../scores/rows.js';
 import { modelCard } from './card.js';
 import { folderSource, generatorOf } from './open.js';
 import { type Published, publish } from './publish.js';
@@ -10,8 +11,10 @@ import { type Published, publish } from './publish.js';
 export interface RecalibrateOptions {
   /** The model repository; the one that the bundle lies in when absent. */
   readonly out?: string | undefined;
-  /** First rows of the data; 10,000 when absent, as many as a table keeps. */
+  /** Rows, from all over the data; 10,000 when absent, as many as a table keeps. */
   readonly rows?: number | undefined;
+  /** Also a table for each class of the data. */
+  readonly perClass?: boolean | undefined;
 }
 
 /** `bundle` is models/<name>/<version>. Every row of `dataset` is taken for normal. */
@@ -28,16 +31,13 @@ export async function recalibrate(
   for (const { path } of manifest.files) files.set(path, await opened.file(path));
   const generator = generatorOf(opened);
   try {
-    const scores: Score[] = [];
-    for (const score of manifest.scores) {
-      const { count, npy } = await calibrate(generator, score, dataset.all, options.rows ?? 10_000);
-      const table = `tables/${score.name}.npy`;
-      files.set(table, npy);
-      scores.push({
-        ...score,
-        calibration: { count, table, data: `${dataset.name} (${dataset.sha256.slice(0, 12)})` },
-      });
-    }
+    const data = `${dataset.name} (${dataset.sha256.slice(0, 12)})`;
+    const { perClass } = options;
+    const { scores, tables } = await calibrateScores(generator, spread(dataset.all, options.rows ?? 10_000), {
+      data,
+      perClass,
+    });
+    for (const [path, bytes] of tables) files.set(path, bytes);
     const out = options.out ?? dirname(dirname(bundle));
     return await publish(
       out,

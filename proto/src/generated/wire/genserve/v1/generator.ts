@@ -278,13 +278,41 @@ export interface ScoreAnomalyRequest {
   map: boolean;
   /** Not the calibration's draws or seed: scores come without p-values. */
   draws: number;
-  seed?: number | undefined;
+  seed?:
+    | number
+    | undefined;
+  /**
+   * The class that a row is supposed to be of, one for all rows or one per row: p-values are then shares of the normal
+   * data of that class, where the calibration has them apart. -1: of all normal data.
+   */
+  labels: number[];
+  /**
+   * "benjamini-hochberg": of the rows of this request that are called anomalous, a share of at most alpha is expected to
+   * be normal. Empty: each row by itself, where alpha is the share of normal rows that are called anomalous.
+   */
+  correction: string;
+  /** Also tests whether the rows as a whole are like the normal data. */
+  drift: boolean;
 }
 
 export interface ScoreAnomalyResponse {
   results: AnomalyResult[];
   model: string;
   version: number;
+  /** One for each score, where asked for. */
+  drifts: Drift[];
+}
+
+/** Two-sample Kolmogorov-Smirnov test of the rows' scores against the calibration's. */
+export interface Drift {
+  score: string;
+  /** Greatest distance between the two empirical distribution functions, from 0 to 1. */
+  statistic: number;
+  /** Chance of a distance at least this large for as many rows of normal data. */
+  pValue: number;
+  /** "normal", "anomalous" (p_value <= alpha) or "unsure" (no p-values). */
+  decision: string;
+  rows: number;
 }
 
 export interface AnomalyResult {
@@ -308,6 +336,7 @@ export interface AnomalyScore {
   decision: string;
   recommended: boolean;
   unit: string;
+  adjustedPValue?: number | undefined;
 }
 
 export interface EncodeRequest {
@@ -3033,6 +3062,9 @@ function createBaseScoreAnomalyRequest(): ScoreAnomalyRequest {
     map: false,
     draws: 0,
     seed: undefined,
+    labels: [],
+    correction: "",
+    drift: false,
   };
 }
 
@@ -3061,6 +3093,19 @@ export const ScoreAnomalyRequest: MessageFns<ScoreAnomalyRequest> = {
     }
     if (message.seed !== undefined) {
       writer.uint32(64).uint64(message.seed);
+    }
+    if (message.labels.length !== 0) {
+      writer.uint32(74).fork();
+      for (const v of message.labels) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.correction !== "") {
+      writer.uint32(82).string(message.correction);
+    }
+    if (message.drift !== false) {
+      writer.uint32(88).bool(message.drift);
     }
     return writer;
   },
@@ -3142,6 +3187,40 @@ export const ScoreAnomalyRequest: MessageFns<ScoreAnomalyRequest> = {
             message.seed = longToNumber(reader.uint64());
             continue;
           }
+          case 9: {
+            if (tag === 72) {
+              message.labels.push(reader.int32());
+
+              continue;
+            }
+
+            if (tag === 74) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.labels.push(reader.int32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.correction = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.drift = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3164,6 +3243,9 @@ export const ScoreAnomalyRequest: MessageFns<ScoreAnomalyRequest> = {
       map: isSet(object.map) ? globalThis.Boolean(object.map) : false,
       draws: isSet(object.draws) ? globalThis.Number(object.draws) : 0,
       seed: isSet(object.seed) ? globalThis.Number(object.seed) : undefined,
+      labels: globalThis.Array.isArray(object?.labels) ? object.labels.map((e: any) => globalThis.Number(e)) : [],
+      correction: isSet(object.correction) ? globalThis.String(object.correction) : "",
+      drift: isSet(object.drift) ? globalThis.Boolean(object.drift) : false,
     };
   },
 
@@ -3193,6 +3275,15 @@ export const ScoreAnomalyRequest: MessageFns<ScoreAnomalyRequest> = {
     if (message.seed !== undefined) {
       obj.seed = Math.round(message.seed);
     }
+    if (message.labels?.length) {
+      obj.labels = message.labels.map((e) => Math.round(e));
+    }
+    if (message.correction !== undefined) {
+      obj.correction = message.correction;
+    }
+    if (message.drift !== undefined) {
+      obj.drift = message.drift;
+    }
     return obj;
   },
 
@@ -3211,12 +3302,15 @@ export const ScoreAnomalyRequest: MessageFns<ScoreAnomalyRequest> = {
     message.map = object.map ?? false;
     message.draws = object.draws ?? 0;
     message.seed = object.seed ?? undefined;
+    message.labels = object.labels?.map((e) => e) || [];
+    message.correction = object.correction ?? "";
+    message.drift = object.drift ?? false;
     return message;
   },
 };
 
 function createBaseScoreAnomalyResponse(): ScoreAnomalyResponse {
-  return { results: [], model: "", version: 0 };
+  return { results: [], model: "", version: 0, drifts: [] };
 }
 
 export const ScoreAnomalyResponse: MessageFns<ScoreAnomalyResponse> = {
@@ -3229,6 +3323,9 @@ export const ScoreAnomalyResponse: MessageFns<ScoreAnomalyResponse> = {
     }
     if (message.version !== 0) {
       writer.uint32(24).int32(message.version);
+    }
+    for (const v of message.drifts) {
+      Drift.encode(v!, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -3270,6 +3367,14 @@ export const ScoreAnomalyResponse: MessageFns<ScoreAnomalyResponse> = {
             message.version = reader.int32();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.drifts.push(Drift.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3289,6 +3394,7 @@ export const ScoreAnomalyResponse: MessageFns<ScoreAnomalyResponse> = {
         : [],
       model: isSet(object.model) ? globalThis.String(object.model) : "",
       version: isSet(object.version) ? globalThis.Number(object.version) : 0,
+      drifts: globalThis.Array.isArray(object?.drifts) ? object.drifts.map((e: any) => Drift.fromJSON(e)) : [],
     };
   },
 
@@ -3303,6 +3409,9 @@ export const ScoreAnomalyResponse: MessageFns<ScoreAnomalyResponse> = {
     if (message.version !== undefined) {
       obj.version = Math.round(message.version);
     }
+    if (message.drifts?.length) {
+      obj.drifts = message.drifts.map((e) => Drift.toJSON(e));
+    }
     return obj;
   },
 
@@ -3314,6 +3423,144 @@ export const ScoreAnomalyResponse: MessageFns<ScoreAnomalyResponse> = {
     message.results = object.results?.map((e) => AnomalyResult.fromPartial(e)) || [];
     message.model = object.model ?? "";
     message.version = object.version ?? 0;
+    message.drifts = object.drifts?.map((e) => Drift.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseDrift(): Drift {
+  return { score: "", statistic: 0, pValue: 0, decision: "", rows: 0 };
+}
+
+export const Drift: MessageFns<Drift> = {
+  encode(message: Drift, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.score !== "") {
+      writer.uint32(10).string(message.score);
+    }
+    if (message.statistic !== 0) {
+      writer.uint32(17).double(message.statistic);
+    }
+    if (message.pValue !== 0) {
+      writer.uint32(25).double(message.pValue);
+    }
+    if (message.decision !== "") {
+      writer.uint32(34).string(message.decision);
+    }
+    if (message.rows !== 0) {
+      writer.uint32(40).int32(message.rows);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Drift {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrift();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.score = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.statistic = reader.double();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.pValue = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.decision = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.rows = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Drift {
+    return {
+      score: isSet(object.score) ? globalThis.String(object.score) : "",
+      statistic: isSet(object.statistic) ? globalThis.Number(object.statistic) : 0,
+      pValue: isSet(object.pValue)
+        ? globalThis.Number(object.pValue)
+        : isSet(object.p_value)
+        ? globalThis.Number(object.p_value)
+        : 0,
+      decision: isSet(object.decision) ? globalThis.String(object.decision) : "",
+      rows: isSet(object.rows) ? globalThis.Number(object.rows) : 0,
+    };
+  },
+
+  toJSON(message: Drift): unknown {
+    const obj: any = {};
+    if (message.score !== undefined) {
+      obj.score = message.score;
+    }
+    if (message.statistic !== undefined) {
+      obj.statistic = floatToJson(message.statistic);
+    }
+    if (message.pValue !== undefined) {
+      obj.pValue = floatToJson(message.pValue);
+    }
+    if (message.decision !== undefined) {
+      obj.decision = message.decision;
+    }
+    if (message.rows !== undefined) {
+      obj.rows = Math.round(message.rows);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Drift>): Drift {
+    return Drift.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Drift>): Drift {
+    const message = createBaseDrift();
+    message.score = object.score ?? "";
+    message.statistic = object.statistic ?? 0;
+    message.pValue = object.pValue ?? 0;
+    message.decision = object.decision ?? "";
+    message.rows = object.rows ?? 0;
     return message;
   },
 };
@@ -3424,7 +3671,15 @@ export const AnomalyResult: MessageFns<AnomalyResult> = {
 };
 
 function createBaseAnomalyScore(): AnomalyScore {
-  return { name: "", value: 0, pValue: undefined, decision: "", recommended: false, unit: "" };
+  return {
+    name: "",
+    value: 0,
+    pValue: undefined,
+    decision: "",
+    recommended: false,
+    unit: "",
+    adjustedPValue: undefined,
+  };
 }
 
 export const AnomalyScore: MessageFns<AnomalyScore> = {
@@ -3446,6 +3701,9 @@ export const AnomalyScore: MessageFns<AnomalyScore> = {
     }
     if (message.unit !== "") {
       writer.uint32(50).string(message.unit);
+    }
+    if (message.adjustedPValue !== undefined) {
+      writer.uint32(57).double(message.adjustedPValue);
     }
     return writer;
   },
@@ -3511,6 +3769,14 @@ export const AnomalyScore: MessageFns<AnomalyScore> = {
             message.unit = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 57) {
+              break;
+            }
+
+            message.adjustedPValue = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3535,6 +3801,11 @@ export const AnomalyScore: MessageFns<AnomalyScore> = {
       decision: isSet(object.decision) ? globalThis.String(object.decision) : "",
       recommended: isSet(object.recommended) ? globalThis.Boolean(object.recommended) : false,
       unit: isSet(object.unit) ? globalThis.String(object.unit) : "",
+      adjustedPValue: isSet(object.adjustedPValue)
+        ? globalThis.Number(object.adjustedPValue)
+        : isSet(object.adjusted_p_value)
+        ? globalThis.Number(object.adjusted_p_value)
+        : undefined,
     };
   },
 
@@ -3558,6 +3829,9 @@ export const AnomalyScore: MessageFns<AnomalyScore> = {
     if (message.unit !== undefined) {
       obj.unit = message.unit;
     }
+    if (message.adjustedPValue !== undefined) {
+      obj.adjustedPValue = floatToJson(message.adjustedPValue);
+    }
     return obj;
   },
 
@@ -3572,6 +3846,7 @@ export const AnomalyScore: MessageFns<AnomalyScore> = {
     message.decision = object.decision ?? "";
     message.recommended = object.recommended ?? false;
     message.unit = object.unit ?? "";
+    message.adjustedPValue = object.adjustedPValue ?? undefined;
     return message;
   },
 };

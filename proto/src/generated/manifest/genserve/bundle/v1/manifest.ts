@@ -181,6 +181,8 @@ export interface Score {
   tables: string[];
   calibration: Calibration | undefined;
   recommended: boolean;
+  /** Of a fusion: the scores of this manifest whose values it weighs. */
+  statistics: string[];
 }
 
 export interface Score_ParametersEntry {
@@ -194,6 +196,14 @@ export interface Calibration {
   /** tables/<score>.npy: float64, sorted ascending, at most 10,000. */
   table: string;
   data: string;
+  /** Tables of single classes, where they were asked for. */
+  classes: ClassCalibration[];
+}
+
+export interface ClassCalibration {
+  label: number;
+  count: number;
+  table: string;
 }
 
 export interface Variant {
@@ -1076,6 +1086,7 @@ function createBaseScore(): Score {
     tables: [],
     calibration: undefined,
     recommended: false,
+    statistics: [],
   };
 }
 
@@ -1108,6 +1119,9 @@ export const Score: MessageFns<Score> = {
         : [],
       calibration: isSet(object.calibration) ? Calibration.fromJSON(object.calibration) : undefined,
       recommended: isSet(object.recommended) ? globalThis.Boolean(object.recommended) : false,
+      statistics: globalThis.Array.isArray(object?.statistics)
+        ? object.statistics.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -1146,6 +1160,9 @@ export const Score: MessageFns<Score> = {
     if (message.recommended !== false) {
       obj.recommended = message.recommended;
     }
+    if (message.statistics?.length) {
+      obj.statistics = message.statistics;
+    }
     return obj;
   },
 
@@ -1173,6 +1190,7 @@ export const Score: MessageFns<Score> = {
       ? Calibration.fromPartial(object.calibration)
       : undefined;
     message.recommended = object.recommended ?? false;
+    message.statistics = object.statistics?.map((e) => e) || [];
     return message;
   },
 };
@@ -1212,7 +1230,7 @@ export const Score_ParametersEntry: MessageFns<Score_ParametersEntry> = {
 };
 
 function createBaseCalibration(): Calibration {
-  return { count: 0, table: "", data: "" };
+  return { count: 0, table: "", data: "", classes: [] };
 }
 
 export const Calibration: MessageFns<Calibration> = {
@@ -1221,6 +1239,9 @@ export const Calibration: MessageFns<Calibration> = {
       count: isSet(object.count) ? globalThis.Number(object.count) : 0,
       table: isSet(object.table) ? globalThis.String(object.table) : "",
       data: isSet(object.data) ? globalThis.String(object.data) : "",
+      classes: globalThis.Array.isArray(object?.classes)
+        ? object.classes.map((e: any) => ClassCalibration.fromJSON(e))
+        : [],
     };
   },
 
@@ -1235,6 +1256,9 @@ export const Calibration: MessageFns<Calibration> = {
     if (message.data !== "") {
       obj.data = message.data;
     }
+    if (message.classes?.length) {
+      obj.classes = message.classes.map((e) => ClassCalibration.toJSON(e));
+    }
     return obj;
   },
 
@@ -1246,6 +1270,46 @@ export const Calibration: MessageFns<Calibration> = {
     message.count = object.count ?? 0;
     message.table = object.table ?? "";
     message.data = object.data ?? "";
+    message.classes = object.classes?.map((e) => ClassCalibration.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseClassCalibration(): ClassCalibration {
+  return { label: 0, count: 0, table: "" };
+}
+
+export const ClassCalibration: MessageFns<ClassCalibration> = {
+  fromJSON(object: any): ClassCalibration {
+    return {
+      label: isSet(object.label) ? globalThis.Number(object.label) : 0,
+      count: isSet(object.count) ? globalThis.Number(object.count) : 0,
+      table: isSet(object.table) ? globalThis.String(object.table) : "",
+    };
+  },
+
+  toJSON(message: ClassCalibration): unknown {
+    const obj: any = {};
+    if (message.label !== 0) {
+      obj.label = Math.round(message.label);
+    }
+    if (message.count !== 0) {
+      obj.count = Math.round(message.count);
+    }
+    if (message.table !== "") {
+      obj.table = message.table;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ClassCalibration>): ClassCalibration {
+    return ClassCalibration.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ClassCalibration>): ClassCalibration {
+    const message = createBaseClassCalibration();
+    message.label = object.label ?? 0;
+    message.count = object.count ?? 0;
+    message.table = object.table ?? "";
     return message;
   },
 };

@@ -182,6 +182,8 @@ export interface Score {
   tables: string[];
   calibration: Calibration | undefined;
   recommended: boolean;
+  /** Of a fusion: the scores of this manifest whose values it weighs. */
+  statistics: string[];
 }
 
 export interface Score_ParametersEntry {
@@ -195,6 +197,14 @@ export interface Calibration {
   /** tables/<score>.npy: float64, sorted ascending, at most 10,000. */
   table: string;
   data: string;
+  /** Tables of single classes, where they were asked for. */
+  classes: ClassCalibration[];
+}
+
+export interface ClassCalibration {
+  label: number;
+  count: number;
+  table: string;
 }
 
 export interface Variant {
@@ -2411,6 +2421,7 @@ function createBaseScore(): Score {
     tables: [],
     calibration: undefined,
     recommended: false,
+    statistics: [],
   };
 }
 
@@ -2442,6 +2453,9 @@ export const Score: MessageFns<Score> = {
     }
     if (message.recommended !== false) {
       writer.uint32(72).bool(message.recommended);
+    }
+    for (const v of message.statistics) {
+      writer.uint32(82).string(v!);
     }
     return writer;
   },
@@ -2534,6 +2548,14 @@ export const Score: MessageFns<Score> = {
             message.recommended = reader.bool();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.statistics.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2572,6 +2594,9 @@ export const Score: MessageFns<Score> = {
       tables: globalThis.Array.isArray(object?.tables) ? object.tables.map((e: any) => globalThis.String(e)) : [],
       calibration: isSet(object.calibration) ? Calibration.fromJSON(object.calibration) : undefined,
       recommended: isSet(object.recommended) ? globalThis.Boolean(object.recommended) : false,
+      statistics: globalThis.Array.isArray(object?.statistics)
+        ? object.statistics.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -2610,6 +2635,9 @@ export const Score: MessageFns<Score> = {
     if (message.recommended !== undefined) {
       obj.recommended = message.recommended;
     }
+    if (message.statistics?.length) {
+      obj.statistics = message.statistics;
+    }
     return obj;
   },
 
@@ -2637,6 +2665,7 @@ export const Score: MessageFns<Score> = {
       ? Calibration.fromPartial(object.calibration)
       : undefined;
     message.recommended = object.recommended ?? false;
+    message.statistics = object.statistics?.map((e) => e) || [];
     return message;
   },
 };
@@ -2727,7 +2756,7 @@ export const Score_ParametersEntry: MessageFns<Score_ParametersEntry> = {
 };
 
 function createBaseCalibration(): Calibration {
-  return { count: 0, table: "", data: "" };
+  return { count: 0, table: "", data: "", classes: [] };
 }
 
 export const Calibration: MessageFns<Calibration> = {
@@ -2740,6 +2769,9 @@ export const Calibration: MessageFns<Calibration> = {
     }
     if (message.data !== "") {
       writer.uint32(26).string(message.data);
+    }
+    for (const v of message.classes) {
+      ClassCalibration.encode(v!, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -2781,6 +2813,14 @@ export const Calibration: MessageFns<Calibration> = {
             message.data = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.classes.push(ClassCalibration.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2798,6 +2838,9 @@ export const Calibration: MessageFns<Calibration> = {
       count: isSet(object.count) ? globalThis.Number(object.count) : 0,
       table: isSet(object.table) ? globalThis.String(object.table) : "",
       data: isSet(object.data) ? globalThis.String(object.data) : "",
+      classes: globalThis.Array.isArray(object?.classes)
+        ? object.classes.map((e: any) => ClassCalibration.fromJSON(e))
+        : [],
     };
   },
 
@@ -2812,6 +2855,9 @@ export const Calibration: MessageFns<Calibration> = {
     if (message.data !== undefined) {
       obj.data = message.data;
     }
+    if (message.classes?.length) {
+      obj.classes = message.classes.map((e) => ClassCalibration.toJSON(e));
+    }
     return obj;
   },
 
@@ -2823,6 +2869,108 @@ export const Calibration: MessageFns<Calibration> = {
     message.count = object.count ?? 0;
     message.table = object.table ?? "";
     message.data = object.data ?? "";
+    message.classes = object.classes?.map((e) => ClassCalibration.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseClassCalibration(): ClassCalibration {
+  return { label: 0, count: 0, table: "" };
+}
+
+export const ClassCalibration: MessageFns<ClassCalibration> = {
+  encode(message: ClassCalibration, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.label !== 0) {
+      writer.uint32(8).int32(message.label);
+    }
+    if (message.count !== 0) {
+      writer.uint32(16).int32(message.count);
+    }
+    if (message.table !== "") {
+      writer.uint32(26).string(message.table);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ClassCalibration {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseClassCalibration();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.label = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.count = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.table = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ClassCalibration {
+    return {
+      label: isSet(object.label) ? globalThis.Number(object.label) : 0,
+      count: isSet(object.count) ? globalThis.Number(object.count) : 0,
+      table: isSet(object.table) ? globalThis.String(object.table) : "",
+    };
+  },
+
+  toJSON(message: ClassCalibration): unknown {
+    const obj: any = {};
+    if (message.label !== undefined) {
+      obj.label = Math.round(message.label);
+    }
+    if (message.count !== undefined) {
+      obj.count = Math.round(message.count);
+    }
+    if (message.table !== undefined) {
+      obj.table = message.table;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ClassCalibration>): ClassCalibration {
+    return ClassCalibration.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ClassCalibration>): ClassCalibration {
+    const message = createBaseClassCalibration();
+    message.label = object.label ?? 0;
+    message.count = object.count ?? 0;
+    message.table = object.table ?? "";
     return message;
   },
 };

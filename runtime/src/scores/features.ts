@@ -1,0 +1,77 @@
+// Scores of what a network makes of a datum: its reconstruction, its features, its discriminator's opinion.
+import { perRow, rowOf, type ScoreContext, type ScoreFormula } from './formula.js';
+
+/** Sum of squared differences between a datum and its reconstruction. */
+export const reconstructionError: ScoreFormula = {
+  unit: 'squared difference',
+  async compute(context) {
+    const reconstruction = await context.output(context.score.operations[0] ?? 'reconstruct');
+    return perRow(context, row => squaredDistance(rowOf(context.data, row), rowOf(reconstruction, row)));
+  },
+};
+
+/** The discriminator's score with its sign turned: critics are high for real data. */
+export const discriminator: ScoreFormula = {
+  unit: 'logits',
+  async compute(context) {
+    const scores = await context.output(context.score.operations[0] ?? 'critic');
+    return perRow(context, row => -rowOf(scores, row)[0]!);
+  },
+};
+
+/**
+ * |W (f - mean)|: the distance of Mahalanobis 1936 of the features (or the code) from those of normal data (Lee et al.
+ * 2018, without classes). The table is [1 + d, d]: the mean, then W with W^T W = covariance^-1.
+ */
+export const mahalanobis: ScoreFormula = {
+  unit: 'standard deviations',
+  async compute(context) {
+    const [features, table] = await featuresAndTable(context);
+    const size = features.data.length / features.shape[0]!;
+    return perRow(context, row => {
+      const centred = rowOf(features, row).map((value, i) => value - table[i]!);
+      let sum = 0;
+      for (let start = size; start < table.length; start += size) {
+        let whitened = 0;
+        for (let i = 0; i < size; i++) whitened += table[start + i]! * centred[i]!;
+        sum += whitened ** 2;
+      }
+      return Math.sqrt(sum);
+    });
+  },
+};
+
+/** Distance to the k-th nearest of the features of normal data, table [n, d] (Sun et al. 2022); parameter `k`. */
+export const nearestNeighbours: ScoreFormula = {
+  unit: 'distance',
+  async compute(context) {
+    const [features, bank] = await featuresAndTable(context);
+    const { k = 1 } = context.score.parameters;
+    const size = features.data.length / features.shape[0]!;
+    return perRow(context, row => {
+      const feature = rowOf(features, row);
+      // The k least, ascending.
+      const nearest = new Float64Array(k).fill(Infinity);
+      for (let start = 0; start < bank.length; start += size) {
+        let distance = 0;
+        for (let i = 0; i < size; i++) distance += (feature[i]! - bank[start + i]!) ** 2;
+        let place = k - 1;
+        if (distance >= nearest[place]!) continue;
+        for (; place > 0 && nearest[place - 1]! > distance; place--) nearest[place] = nearest[place - 1]!;
+        nearest[place] = distance;
+      }
+      return Math.sqrt(nearest[k - 1]!);
+    });
+  },
+};
+
+async function featuresAndTable(context: ScoreContext) {
+  const [operation = 'features'] = context.score.operations;
+  return [await context.output(operation), await context.table(context.score.tables[0] ?? '')] as const;
+}
+
+function squaredDistance(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += (a[i]! - b[i]!) ** 2;
+  return sum;
+}

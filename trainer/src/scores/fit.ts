@@ -1,0 +1,93 @@
+// What scores know of normal data besides their calibration: means, covariances, neighbours, densities.
+import {
+  type BundleGenerator,
+  type Bytes,
+  buildFeeds,
+  densityRow,
+  domainShape,
+  findOperation,
+  float32,
+  inputsOf,
+  type Score,
+  writeNpy,
+} from '@genserve/runtime';
+import type { Split } from '../data/dataset.js';
+import { covarianceOf, inverse, lowerTriangle, meanOf } from './linear-algebra.js';
+import { spread } from './rows.js';
+import { scoreValues, withScores } from './values.js';
+
+/** Rows of the training data whose features are known to `nearest-neighbours`; and of those that give the covariance. */
+const BANK_ROWS = 2000;
+const COVARIANCE_ROWS = 5000;
+/** Added to the diagonal of a covariance, as a share of its mean: a dimension that normal data do not use must not decide. */
+const RIDGE = 1e-3;
+const ROWS_PER_CHUNK = 250;
+
+export interface FittedScores {
+  readonly scores: Score[];
+  readonly tables: ReadonlyMap<string, Float64Array>;
+  readonly files: ReadonlyMap<string, Bytes>;
+}
+
+/** Features are of training rows; densities and means of scores are of `reference`, rows held out of training where there are any to spare. */
+export async function fitScores(
+  generator: BundleGenerator,
+  offered: readonly Score[],
+  { train, reference }: { readonly train: Split; readonly reference: Split },
+): Promise<FittedScores> {
+  const tables = new Map<string, Float64Array>();
+  const files = new Map<string, Bytes>();
+  const add = (path: string, shape: readonly number[], values: Float64Array) => {
+    // As they will be read: calibrated with the numbers that are stored.
+    const stored = Float32Array.from(values);
+    files.set(path, writeNpy(shape, stored));
+    tables.set(path, Float64Array.from(stored));
+  };
+  const feature = offered.find(({ formula }) => formula === 'mahalanobis' || formula === 'nearest-neighbours');
+  if (feature) {
+    const rows = await features(generator, feature.operations[0]!, spread(train, COVARIANCE_ROWS));
+    const size = rows[0]!.length;
+    add('tables/feature-covariance.npy', [1 + size, size], covarianceTable(rows));
+    const bank = rows.filter((_, i) => i % Math.ceil(rows.length / BANK_ROWS) === 0);
+    add('tables/feature-bank.npy', [bank.length, size], Float64Array.from(bank.flatMap(row => [...row])));
+  }
+  const simple = offered.filter(({ formula }) => formula !== 'fusion');
+  const { values } = await scoreValues(withScores(generator, simple, tables), reference);
+  const scores = offered.map(score => {
+    if (score.formula !== 'typicality') return score;
+    return { ...score, parameters: { entropy: meanOf([...values.get('negative-log-likelihood')!]) } };
+  });
+  for (const { statistics, tables: paths } of scores.filter(({ formula }) => formula === 'fusion')) {
+    const rows = statistics.map(name => [...densityRow(values.get(name)!)]);
+    add(paths[0]!, [rows.length, rows[0]!.length], Float64Array.from(rows.flat()));
+  }
+  return { scores, tables, files };
+}
+
+/** The first output of an operation for every row, as scoring asks for it. */
+async function features({ manifest, runner }: BundleGenerator, name: string, split: Split): Promise<Float64Array[]> {
+  const operation = findOperation(manifest, name);
+  const [input] = inputsOf(operation, 'data');
+  const [output] = operation.outputs;
+  const result: Float64Array[] = [];
+  for (let first = 0; first < split.count; first += ROWS_PER_CHUNK) {
+    const indices = Array.from({ length: Math.min(ROWS_PER_CHUNK, split.count - first) }, (_, i) => first + i);
+    const shape = [indices.length, ...domainShape(manifest.domain)];
+    const x = float32(shape, (await split.read(indices)).data);
+    const feeds = buildFeeds(manifest, operation, indices.length, { [input!.name]: x }, { seed: 0 });
+    const { data } = (await runner.run(name, feeds))[output!.name]!;
+    const size = data.length / indices.length;
+    for (const i of indices.keys()) result.push(Float64Array.from(data.subarray(i * size, (i + 1) * size)));
+  }
+  return result;
+}
+
+/** [1 + d, d]: the mean, then W with W^T W = covariance^-1: the inverse of its lower triangle L, L L^T = covariance. */
+function covarianceTable(rows: readonly Float64Array[]): Float64Array {
+  const { mean, covariance } = covarianceOf(rows);
+  const size = mean.length;
+  const trace = mean.reduce((sum, _, i) => sum + covariance[i]![i]!, 0);
+  const ridge = RIDGE * (trace / size) || 1;
+  for (const [i, row] of covariance.entries()) row[i]! += ridge;
+  return Float64Array.from([...mean, ...inverse(lowerTriangle(covariance)).flatMap(row => [...row])]);
+}

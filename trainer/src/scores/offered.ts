@@ -1,0 +1,68 @@
+// Which anomaly scores a bundle offers: those that its operations and its domain allow.
+import { domainSize, findOperation, type Manifest, type Score } from '@genserve/runtime';
+
+const DRAWS_OF_BOUND = 10;
+/** Longest feature or code whose covariance is stored. */
+const LONGEST_FEATURE = 512;
+const NEIGHBOURS = 5;
+
+/** Before tables and parameters are fitted. A fusion, where there are several statistics to weigh, is the last. */
+export function offeredScores(manifest: Manifest): Score[] {
+  const { operations, likelihood, domain } = manifest;
+  const has = (name: string) => operations.some(operation => operation.name === name);
+  const kind = likelihood?.kind ?? 'none';
+  const draws = kind === 'bound' ? DRAWS_OF_BOUND : 1;
+  const likelihoods = kind !== 'none' && has('log_prob');
+  const levels = domain?.image?.levels ?? 0;
+  const feature = has('features') ? 'features' : 'encode';
+  const featureSize = has(feature) ? sizeOfFirstOutput(manifest, feature) : 0;
+  /** A code smaller than the datum: what is reconstructed has passed a bottleneck. */
+  const bottleneck = has('encode') && sizeOfFirstOutput(manifest, 'encode') < domainSize(domain);
+  const ensemble = operations.map(({ name }) => name).filter(name => /^log_prob\.\d+$/.test(name));
+  const short = featureSize > 0 && featureSize <= LONGEST_FEATURE;
+
+  const offered: (Score | false)[] = [
+    likelihoods && score('negative-log-likelihood', ['log_prob'], { draws }),
+    likelihoods && score('typicality', ['log_prob'], { draws }),
+    likelihoods && levels > 1 && score('input-complexity', ['log_prob'], { draws }),
+    levels > 1 && score('complexity', []),
+    likelihoods &&
+      has('background_log_prob') &&
+      score('likelihood-ratio', ['log_prob', 'background_log_prob'], { draws }),
+    ensemble.length > 0 && score('waic', ['log_prob', ...ensemble], { draws }),
+    kind === 'bound' && bottleneck && has('log_prob_map') && score('rate', ['log_prob', 'log_prob_map'], { draws }),
+    kind === 'bound' && bottleneck && has('log_prob_map') && score('distortion', ['log_prob_map'], { draws }),
+    has('reconstruct') && bottleneck && score('reconstruction-error', ['reconstruct']),
+    has('critic') && score('discriminator', ['critic']),
+    short && score('mahalanobis', [feature], { tables: ['tables/feature-covariance.npy'] }),
+    short &&
+      score('nearest-neighbours', [feature], { tables: ['tables/feature-bank.npy'], parameters: { k: NEIGHBOURS } }),
+  ];
+  const scores = offered.filter(candidate => candidate !== false);
+  // Typicality is a function of the likelihood alone.
+  const statistics = scores.map(({ name }) => name).filter(name => name !== 'typicality');
+  return statistics.length > 1
+    ? [...scores, score('fusion', [], { tables: ['tables/fusion-densities.npy'], statistics })]
+    : scores;
+}
+
+function score(formula: string, operations: string[], more: Partial<Score> = {}): Score {
+  return {
+    name: formula,
+    formula,
+    operations,
+    parameters: {},
+    draws: 1,
+    seed: 0,
+    tables: [],
+    calibration: undefined,
+    recommended: false,
+    statistics: [],
+    ...more,
+  };
+}
+
+function sizeOfFirstOutput(manifest: Manifest, operation: string): number {
+  const [port] = findOperation(manifest, operation).outputs;
+  return port!.shape.slice(1).reduce((product, length) => product * length, 1);
+}

@@ -1,0 +1,39 @@
+// All that a bundle gets of anomaly scores when it is exported: which there are, what they know of normal data, which one
+// is recommended, and their calibration.
+import type { BundleGenerator, Bytes, Score } from '@genserve/runtime';
+import type { Dataset } from '../data/dataset.js';
+import { calibrateScores } from './calibrate.js';
+import { fitScores } from './fit.js';
+import { offeredScores } from './offered.js';
+import { recommendScore } from './recommend.js';
+import { partition, spread } from './rows.js';
+import { withScores } from './values.js';
+
+/** Rows that densities and means are fitted on, and the fewest held-out ones that will do. */
+const REFERENCE_ROWS = 5000;
+const FEWEST_REFERENCE_ROWS = 1000;
+
+export interface PreparedScores {
+  readonly scores: Score[];
+  readonly files: ReadonlyMap<string, Bytes>;
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+/** `rows` of the calibration split calibrate. What is left of it is the reference; too small a rest gives way to training rows. */
+export async function prepareScores(
+  generator: BundleGenerator,
+  dataset: Dataset,
+  rows: number,
+): Promise<PreparedScores> {
+  const offered = offeredScores(generator.manifest);
+  if (offered.length === 0) return { scores: [], files: new Map(), metrics: {} };
+  const { train, calibration, name } = dataset;
+  const { part, rest } = partition(calibration, rows);
+  const reference = spread(rest.count >= FEWEST_REFERENCE_ROWS ? rest : train, REFERENCE_ROWS);
+  const fitted = await fitScores(generator, offered, { train, reference });
+  const recommendation = await recommendScore(withScores(generator, fitted.scores, fitted.tables), reference);
+  const ready = withScores(generator, recommendation.scores, fitted.tables);
+  const data = `${name}, held out of training, ${part.count} rows`;
+  const { scores, tables } = await calibrateScores(ready, part, { data });
+  return { scores, files: new Map([...fitted.files, ...tables]), metrics: recommendation.metrics };
+}

@@ -1,0 +1,38 @@
+// Which score a bundle recommends: the one that ranks synthetic anomalies best, decided once, when it is exported.
+import type { BundleGenerator, Score } from '@genserve/runtime';
+import type { Split } from '../data/dataset.js';
+import { rank } from '../evaluate/ranking.js';
+import { memorySplit, spread } from './rows.js';
+import { syntheticAnomalies } from './synthetic.js';
+import { scoreValues } from './values.js';
+
+const ROWS_PER_KIND = 500;
+
+export interface Recommendation {
+  readonly scores: Score[];
+  /** recommendation.<score>.<kind>: AUROC, and recommendation.<score>: their mean. */
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+/** The first score stands where the data are not pictures, of which anomalies can be made. */
+export async function recommendScore(generator: BundleGenerator, normal: Split): Promise<Recommendation> {
+  const { scores, domain } = generator.manifest;
+  const metrics: Record<string, number> = {};
+  if (domain?.image && scores.length > 1) {
+    const anomalies = await syntheticAnomalies(normal, domain.image, ROWS_PER_KIND);
+    const usual = await scoreValues(generator, spread(normal, ROWS_PER_KIND));
+    const sums = new Map<string, number>();
+    for (const { kind, rows, count } of anomalies) {
+      const unusual = await scoreValues(generator, memorySplit(rows, count));
+      for (const { name } of scores) {
+        const { auroc } = rank(usual.values.get(name)!, unusual.values.get(name)!);
+        metrics[`recommendation.${name}.${kind}`] = auroc;
+        sums.set(name, (sums.get(name) ?? 0) + auroc / anomalies.length);
+      }
+    }
+    for (const [name, mean] of sums) metrics[`recommendation.${name}`] = mean;
+  }
+  const mean = (name: string) => metrics[`recommendation.${name}`] ?? 0;
+  const best = scores.reduce((best, score) => (mean(score.name) > mean(best.name) ? score : best));
+  return { scores: scores.map(score => ({ ...score, recommended: score === best })), metrics };
+}
