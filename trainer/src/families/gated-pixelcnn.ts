@@ -1,7 +1,6 @@
 // Gated PixelCNN (van den Oord et al. 2016): p(x) as a product over pixels in raster order, each a Bernoulli variable
 // whose logit a gated convolutional network computes from the pixels before it; optionally conditional on a label.
 import { GenserveError, type ImageDomain } from '@genserve/runtime';
-import type { Tensor } from '@tensorflow/tfjs';
 import { z } from 'zod';
 import type { Family, NoiseSpec } from '../family.js';
 import { gatedStack } from '../nn/masked-gated-stack.js';
@@ -11,6 +10,7 @@ import {
   binaryImageOf,
   binaryLogProb,
   binaryOperations,
+  type ConditionInput,
 } from './binary-autoregressive.js';
 import { binaryDomain } from './binary-domain.js';
 import { rasterSampler } from './raster-sampler.js';
@@ -68,12 +68,18 @@ export const gatedPixelCnn: Family<GatedPixelCnnConfiguration> = {
   build(settings, domain, scope) {
     const image = binaryImageOf('gated-pixelcnn', domain);
     const classes = settings.condition === 'label' ? classCount(image) : 0;
-    const stack = gatedStack(scope, { ...settings, width: image.width, inputs: 1, outputs: 1, condition: classes });
+    const stack = gatedStack(scope, { ...settings, width: image.width, inputs: 1, outputs: 1, vector: classes });
     // h of eq. 4: the label as one of K, or zero where there is none.
-    const condition = (label: Tensor | undefined) => label && tf.oneHot(label, classes, 1, 0, 'float32');
+    const condition: ConditionInput | undefined =
+      classes > 0
+        ? {
+            port: { name: 'label', role: 'label', dtype: 'int32', default: -1 },
+            encode: label => tf.oneHot(label, classes, 1, 0, 'float32'),
+          }
+        : undefined;
     const model: BinaryAutoregressiveModel = {
-      logits: (x, label) => stack.map(x, condition(label)),
-      sampler: rasterSampler(image, label => stack.raster(condition(label))),
+      logits: (x, vector) => stack.map(x, { vector }),
+      sampler: rasterSampler(image, vector => stack.raster({ vector })),
     };
     const dropout: NoiseSpec = { name: 'label_dropout', distribution: 'uniform', shape: [] };
 
@@ -91,13 +97,13 @@ export const gatedPixelCnn: Family<GatedPixelCnnConfiguration> = {
                 const shown =
                   label &&
                   tf.where(tf.less(noise.label_dropout!, settings.labelDropout), tf.scalar(-1, 'int32'), label);
-                return { loss: tf.neg(tf.mean(binaryLogProb(model, data, shown))) };
+                return { loss: tf.neg(tf.mean(binaryLogProb(model, data, shown && condition?.encode(shown)))) };
               },
             },
           ],
         },
       ],
-      ...binaryOperations(model, image, { classes, particles: settings.particles }),
+      ...binaryOperations(model, image, { condition, particles: settings.particles }),
       conditions: classes > 0 ? [{ kind: 'label', size: classes, names: image.labels, frequencies: [] }] : [],
     };
   },

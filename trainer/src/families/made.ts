@@ -87,7 +87,7 @@ export const made: Family<MadeConfiguration> = {
               },
             }),
           });
-          return { image: picture(drawn), states: {} };
+          return { image: picture(drawn), states: {}, given: {} };
         },
       },
     };

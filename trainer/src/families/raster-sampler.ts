@@ -3,12 +3,12 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { drawRaster, packState, type RasterNetwork, stateShapes, unpackState } from '../nn/raster.js';
 import { tf } from '../trace/tensorflow.js';
-import type { BinarySampler } from './binary-autoregressive.js';
+import type { BinarySampler } from './binary-drawing.js';
 
-/** `network` makes the network for labels int32 [batch], or for none. */
+/** `network` makes the network for a condition [batch, n], or for none. */
 export function rasterSampler(
   { height, width }: { readonly height: number; readonly width: number },
-  network: (label?: Tensor) => RasterNetwork,
+  network: (condition?: Tensor) => RasterNetwork,
 ): BinarySampler {
   const states = stateShapes(network(), [height, width, 1]);
   return {
@@ -18,9 +18,9 @@ export function rasterSampler(
     ],
     states,
     parts: height,
-    draw({ inputs, states: given, uniform, decide, revise }) {
-      const before = Object.fromEntries(Object.keys(states).map(name => [name, given[name]!])); // ports of these names
-      const state = drawRaster(network(inputs.label), {
+    draw({ inputs, states: left, condition, uniform, decide, revise }) {
+      const before = Object.fromEntries(Object.keys(states).map(name => [name, left[name]!])); // ports of these names
+      const state = drawRaster(network(condition), {
         state: unpackState(before),
         firstRow: inputs.first_row!,
         rowCount: inputs.row_count!,
@@ -33,7 +33,7 @@ export function rasterSampler(
           },
         }),
       });
-      return { image: state.image, states: packState(state) };
+      return { image: state.image, states: packState(state), given: state.given };
     },
   };
 }

@@ -3,7 +3,7 @@
 //
 // The paper shifts the vertical stack down by one row before each hand-over, and masks the middle of the first layer.
 // Here the image is shifted once, down for one stack and right for the other, and every layer is the same.
-import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
+import type { Tensor } from '@tensorflow/tfjs';
 import { tf } from '../trace/tensorflow.js';
 import { fanInNormal } from './initialisers.js';
 import {
@@ -14,7 +14,8 @@ import {
   shiftRight,
   verticalConvolution,
 } from './masked-convolution.js';
-import { PIXEL, type RasterNetwork } from './raster.js';
+import { type Condition, conditionBias, type MaskedStack } from './masked-stack.js';
+import { PIXEL } from './raster.js';
 import type { Scope } from './variable.js';
 
 export interface GatedStackOptions {
@@ -32,24 +33,21 @@ export interface GatedStackOptions {
   readonly size: number;
   /** Feature maps of the two gated 1x1 layers at the end. */
   readonly head: number;
-  /** Length of the vector h that every layer is conditioned on; 0 for none. */
-  readonly condition: number;
+  /** Length of the vector h that every layer is conditioned on; 0 when absent. */
+  readonly vector?: number;
+  /** Channels of the map s that the first layer is conditioned on; 0 when absent. */
+  readonly map?: number;
 }
 
-export interface GatedStack {
-  /** [batch, height, width, inputs] and h [batch, condition] -> [batch, height, width, outputs], all pixels at once. */
-  map(x: Tensor, condition?: Tensor): Tensor4D;
-  /** The same function, pixel by pixel. Call it outside any scan: what depends on h alone is computed here. */
-  raster(condition?: Tensor): RasterNetwork;
-}
-
-export function gatedStack(scope: Scope, options: GatedStackOptions): GatedStack {
+export function gatedStack(scope: Scope, options: GatedStackOptions): MaskedStack {
   const { channels, head, outputs } = options;
   const layers = Array.from({ length: options.layers + 1 }, (_, index) =>
     gatedLayer(scope.child(`layer${index}`), {
       ...options,
       inputs: index === 0 ? options.inputs : channels,
       size: index === 0 ? options.firstSize : options.size,
+      vector: options.vector ?? 0,
+      map: index === 0 ? (options.map ?? 0) : 0,
       residual: index > 0,
     }),
   );
@@ -61,26 +59,32 @@ export function gatedStack(scope: Scope, options: GatedStackOptions): GatedStack
     map(x, condition) {
       let vertical: Tensor = shiftDown(x);
       let horizontal: Tensor = shiftRight(x);
-      for (const layer of layers) ({ vertical, horizontal } = layer.map(vertical, horizontal, condition));
+      for (const layer of layers) ({ vertical, horizontal } = layer.map(vertical, horizontal, layer.given(condition)));
       return last.map(gate(head2.map(gate(head1.map(horizontal)))));
     },
 
     raster(condition) {
-      const biases = layers.map(layer => layer.biases(condition));
+      const given = layers.flatMap((layer, index) =>
+        Object.entries(layer.given(condition)).flatMap(([stack, bias]) =>
+          bias ? [[`layer${index}/${stack}`, bias] as const] : [],
+        ),
+      );
       const { width } = options;
       return {
         // A window is a row or column short: the last one arrives when it is used.
         rowState: byLayer(layers, ({ rows, inputs }) => [rows - 1, width, inputs]),
         columnState: byLayer(layers, ({ columns, inputs }) => [(columns - 1) * inputs]),
         features: {},
-        row(state, above) {
+        given: Object.fromEntries(given),
+        row(state, above, here) {
           let vertical = above[PIXEL]!; // always there
           const next: Record<string, Tensor> = {};
           const drives: Record<string, Tensor> = {};
           for (const [index, layer] of layers.entries()) {
             const window = tf.concat([state[`layer${index}`]!, vertical], 1); // one for each layer, as stated above
             next[`layer${index}`] = tf.slice(window, [0, 1, 0, 0], [-1, -1, -1, -1]);
-            const result = layer.row(window, biases[index]!);
+            const bias = (stack: string) => here[`layer${index}/${stack}`];
+            const result = layer.row(window, { vertical: bias('vertical'), horizontal: bias('horizontal') });
             vertical = result.vertical;
             drives[`layer${index}`] = tf.squeeze(result.drive, [1]);
           }
@@ -106,12 +110,13 @@ interface LayerOptions {
   readonly inputs: number;
   readonly channels: number;
   readonly size: number;
-  readonly condition: number;
+  readonly vector: number;
+  readonly map: number;
   /** Whether the horizontal stack adds what it was given; it has as many channels then. */
   readonly residual: boolean;
 }
 
-/** Figure 2 and eq. 4: both halves of both gates see V^T h. */
+/** Figure 2, eq. 4 and 5: both halves of both gates see V^T h and V * s. */
 function gatedLayer(scope: Scope, options: LayerOptions) {
   const { inputs, channels, size, residual } = options;
   const both = 2 * channels;
@@ -121,34 +126,27 @@ function gatedLayer(scope: Scope, options: LayerOptions) {
   const output = residual
     ? pointwiseConvolution(scope.child('residual'), { inputs: channels, outputs: channels, biased: false })
     : undefined;
-  const weights = (name: string) => scope.parameter(name, [options.condition, both], fanInNormal(options.condition, 1));
-  const condition =
-    options.condition > 0
-      ? { vertical: weights('vertical-condition'), horizontal: weights('horizontal-condition') }
-      : undefined;
+  const verticalBias = conditionBias(scope, 'vertical', { ...options, outputs: both });
+  const horizontalBias = conditionBias(scope, 'horizontal', { ...options, outputs: both });
 
-  /** V^T h for both stacks, [batch, 1, 1, 2 * channels]; nothing without a condition. */
-  const biases = (h: Tensor | undefined): Biases => {
-    if (!condition || !h) return {};
-    const bias = (v: Tensor) => tf.reshape(tf.matMul(h as Tensor2D, v), [-1, 1, 1, both]); // h has rank 2
-    return { vertical: bias(condition.vertical.value), horizontal: bias(condition.horizontal.value) };
-  };
   /** The vertical stack after its gate, and what the horizontal one takes from it before the gate. */
-  const split = (convolved: Tensor, bias: Biases) => {
-    const before = plus(convolved, bias.vertical);
-    return { vertical: gate(before), drive: plus(handOver.map(before), bias.horizontal) };
+  const split = (convolved: Tensor, given: Given) => {
+    const before = plus(convolved, given.vertical);
+    return { vertical: gate(before), drive: plus(handOver.map(before), given.horizontal) };
   };
   return {
     inputs,
     rows: vertical.rows,
     columns: halfOf(size),
-    biases,
-    map(v: Tensor, h: Tensor, conditionVector?: Tensor) {
-      const above = split(vertical.map(v), biases(conditionVector));
+    given: (condition: Condition | undefined): Given => {
+      return { vertical: verticalBias(condition), horizontal: horizontalBias(condition) };
+    },
+    map(v: Tensor, h: Tensor, given: Given) {
+      const above = split(vertical.map(v), given);
       const gated = gate(tf.add(horizontal.map(h), above.drive));
       return { vertical: above.vertical, horizontal: output ? tf.add(output.map(gated), h) : gated };
     },
-    row: (window: Tensor, bias: Biases) => split(vertical.row(window), bias),
+    row: (window: Tensor, given: Given) => split(vertical.row(window), given),
     pixel(window: Tensor, h: Tensor, drive: Tensor): Tensor {
       const gated = gate(tf.add(horizontal.pixel(window), drive));
       return output ? tf.add(output.pixel(gated), h) : gated;
@@ -156,9 +154,10 @@ function gatedLayer(scope: Scope, options: LayerOptions) {
   };
 }
 
-interface Biases {
-  readonly vertical?: Tensor;
-  readonly horizontal?: Tensor;
+/** What the condition adds to a layer's stacks before their gates, [batch, 1 or height, 1 or width, 2 * channels]. */
+interface Given {
+  readonly vertical: Tensor | undefined;
+  readonly horizontal: Tensor | undefined;
 }
 
 const plus = (x: Tensor, bias: Tensor | undefined): Tensor => (bias ? tf.add(x, bias) : x);

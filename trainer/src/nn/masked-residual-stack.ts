@@ -1,11 +1,12 @@
 // The PixelCNN of van den Oord et al. 2016, "Pixel Recurrent Neural Networks", sec. 3.5 and figure 5: one stack of masked
 // convolutions in residual blocks. A pixel never sees those above it and far to the right: the blind spot.
-import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
+import type { Tensor } from '@tensorflow/tfjs';
 import { tf } from '../trace/tensorflow.js';
 import { relu } from './activations.js';
 import { pointwiseConvolution } from './masked-convolution.js';
 import { maskedKernel } from './masked-kernel.js';
-import { PIXEL, type RasterNetwork } from './raster.js';
+import { conditionBias, type MaskedStack } from './masked-stack.js';
+import { PIXEL } from './raster.js';
 import type { Scope } from './variable.js';
 
 export interface ResidualStackOptions {
@@ -22,19 +23,16 @@ export interface ResidualStackOptions {
   readonly size: number;
   /** Feature maps of the two 1x1 layers at the end. */
   readonly head: number;
+  /** Channels of the map that the first layer is conditioned on; 0 when absent. */
+  readonly map?: number;
 }
 
-export interface ResidualStack {
-  /** [batch, height, width, inputs] -> [batch, height, width, outputs], all pixels at once. */
-  map(x: Tensor): Tensor4D;
-  /** The same function, pixel by pixel. */
-  raster(): RasterNetwork;
-}
-
-export function residualStack(scope: Scope, options: ResidualStackOptions): ResidualStack {
+export function residualStack(scope: Scope, options: ResidualStackOptions): MaskedStack {
   const { channels, head, inputs, outputs, width } = options;
   const both = 2 * channels;
   const first = maskedKernel(scope.child('first'), { inputs, outputs: both, size: options.firstSize, mask: 'A' });
+  const bias = conditionBias(scope, 'first', { vector: 0, map: options.map ?? 0, outputs: both });
+  const conditioned = (x: Tensor, given: Tensor | undefined): Tensor => (given ? tf.add(x, given) : x);
   const blocks = Array.from({ length: options.blocks }, (_, index) => {
     const block = scope.child(`block${index}`);
     return {
@@ -55,8 +53,8 @@ export function residualStack(scope: Scope, options: ResidualStackOptions): Resi
   const last = pointwiseConvolution(scope.child('output'), { inputs: head, outputs, gain: 0.1 });
 
   return {
-    map(x) {
-      let features: Tensor = first.map(x);
+    map(x, condition) {
+      let features = conditioned(first.map(x), bias(condition));
       for (const { reduce, convolve, expand } of blocks) {
         const inner = relu(reduce.map(relu(features)));
         features = tf.add(features, expand.map(relu(convolve.map(inner))));
@@ -64,7 +62,8 @@ export function residualStack(scope: Scope, options: ResidualStackOptions): Resi
       return last.map(relu(head2.map(relu(head1.map(relu(features))))));
     },
 
-    raster() {
+    raster(condition) {
+      const given = bias(condition);
       const layers = [
         { name: 'first', kernel: first, length: inputs },
         ...blocks.map(({ name, convolve }) => ({ name, kernel: convolve, length: channels })),
@@ -74,7 +73,8 @@ export function residualStack(scope: Scope, options: ResidualStackOptions): Resi
         rowState: byName(layers, ({ kernel, length }) => kernel.rows > 1 && [kernel.rows - 1, width, length]),
         columnState: byName(layers, ({ kernel, length }) => kernel.columns > 1 && [(kernel.columns - 1) * length]),
         features: Object.fromEntries(blocks.map(({ name }) => [name, channels])),
-        row(state, above) {
+        given: given ? { first: given } : {},
+        row(state, above, here) {
           const next: Record<string, Tensor> = {};
           const drives: Record<string, Tensor> = {};
           for (const { name, kernel } of layers) {
@@ -82,7 +82,8 @@ export function residualStack(scope: Scope, options: ResidualStackOptions): Resi
             const older = state[name];
             const window = older ? tf.concat([older, last], 1) : last;
             if (older) next[name] = tf.slice(window, [0, 1, 0, 0], [-1, -1, -1, -1]);
-            drives[name] = tf.squeeze(kernel.above(window), [1]);
+            const drive = kernel.above(window);
+            drives[name] = tf.squeeze(name === 'first' ? conditioned(drive, here.first) : drive, [1]);
           }
           return { state: next, drives };
         },

@@ -15,14 +15,21 @@ export interface RasterNetwork {
   readonly columnState: Readonly<Record<string, readonly number[]>>;
   /** Lengths of what `pixel` computes for the row below, besides the pixel itself. */
   readonly features: Readonly<Record<string, number>>;
+  /** What the condition gives every row, [batch, 1, ...], or a row of its own, [batch, height, ...]; by name. */
+  readonly given: NamedTensors;
   /**
    * What row i takes from the rows above it, before its first pixel is drawn. `above` is row i - 1, [batch, 1, width, n]:
-   * its pixels, under the name PIXEL, and its features; zero for the first. `drives` are [batch, width, n] and reach
-   * `pixel` column by column.
+   * its pixels, under the name PIXEL, and its features; zero for the first. `given` is this row's, [batch, 1, ...].
+   * `drives` are [batch, width, n] and reach `pixel` column by column.
    */
-  row(state: NamedTensors, above: NamedTensors): { readonly state: NamedTensors; readonly drives: NamedTensors };
+  row(state: NamedTensors, above: NamedTensors, given: NamedTensors): RowResult;
   /** Logits [batch, outputs] of a pixel whose left neighbour is `left`, [batch, channels], zero for the first. */
   pixel(state: NamedTensors, left: Tensor, drives: NamedTensors): PixelResult;
+}
+
+export interface RowResult {
+  readonly state: NamedTensors;
+  readonly drives: NamedTensors;
 }
 
 export interface PixelResult {
@@ -36,8 +43,8 @@ export interface PixelResult {
 export const PIXEL = 'pixel';
 
 export interface RasterOptions {
-  /** What the row before the first one left; all zero at the top. */
-  readonly state: RasterState;
+  /** What the row before the first one left; all zero at the top. What is given is the network's. */
+  readonly state: Omit<RasterState, 'given'>;
   /** int32 scalars. */
   readonly firstRow: Tensor;
   readonly rowCount: Tensor;
@@ -64,11 +71,14 @@ export interface RasterState {
   /** The last row drawn: pixels and features, [batch, 1, width, n]. */
   readonly above: NamedTensors;
   readonly rowState: NamedTensors;
+  /** As the network's; `revise` may exchange rows of the batch. */
+  readonly given: NamedTensors;
 }
 
 const IMAGE = 'image';
 const ABOVE = 'above/';
 const MEMORY = 'memory/';
+const GIVEN = 'given/';
 const DRIVE = 'drive/';
 const INPUT = 'input/';
 
@@ -80,13 +90,21 @@ export function drawRaster(network: RasterNetwork, options: RasterOptions): Rast
   const noColumns = Object.fromEntries(
     Object.entries(network.columnState).map(([name, shape]) => [name, tf.zeros([batch, ...shape])]),
   );
+  // What is given goes from row to row only where it can be exchanged: a graph reads what is outside a loop for nothing.
+  const pack = (state: RasterState) => packState(revise ? state : { ...state, given: {} });
+  const unpack = (tensors: NamedTensors) => {
+    const state = unpackState(tensors);
+    return revise ? state : { ...state, given: network.given };
+  };
   const { carry } = scan({
     trips: { count: options.rowCount, most: height },
-    carry: packState(options.state),
+    carry: pack({ ...options.state, given: network.given }),
     body({ index, carry }) {
-      const before = unpackState(carry);
+      const before = unpack(carry);
+      const { given } = before;
       const row = tf.add(options.firstRow, index);
-      const { state: rowState, drives } = network.row(before.rowState, before.above);
+      const givenHere = mapTensors(given, x => (x.shape[1] === 1 ? x : tf.expandDims(tf.gather(x, row, 1), 1)));
+      const { state: rowState, drives } = network.row(before.rowState, before.above, givenHere);
       const inputs = mapTensors(options.inputs, x => tf.gather(x, row, 1));
       const pixels = scan({
         trips: width,
@@ -106,14 +124,14 @@ export function drawRaster(network: RasterNetwork, options: RasterOptions): Rast
       const above = mapTensors(unprefixed(ABOVE, shown), x => tf.expandDims(x, 1));
       const here = tf.cast(tf.reshape(tf.oneHot(row, height), [1, height, 1, 1]), 'bool');
       // The pixels are among what was stacked.
-      const state = { image: tf.where(here, above[PIXEL]!, before.image), above, rowState };
-      return { carry: packState(revise && logits ? revise({ row, logits, state }) : state) };
+      const state = { image: tf.where(here, above[PIXEL]!, before.image), above, rowState, given };
+      return { carry: pack(revise && logits ? revise({ row, logits, state }) : state) };
     },
   });
-  return unpackState(carry);
+  return unpack(carry);
 }
 
-/** Shapes, without the batch, of a state by the names that `packState` gives. */
+/** Shapes, without the batch, of what one run leaves for the next, by the names that `packState` gives. */
 export function stateShapes(
   network: RasterNetwork,
   [height, width, channels]: readonly [number, number, number],
@@ -127,13 +145,17 @@ export function stateShapes(
 }
 
 /** A state as one list of tensors by name. */
-export function packState({ image, above, rowState }: RasterState): NamedTensors {
-  return { [IMAGE]: image, ...prefixed(ABOVE, above), ...prefixed(MEMORY, rowState) };
+export function packState({ image, above, rowState, given }: RasterState): NamedTensors {
+  return { [IMAGE]: image, ...prefixed(ABOVE, above), ...prefixed(MEMORY, rowState), ...prefixed(GIVEN, given) };
 }
 
 export function unpackState(tensors: NamedTensors): RasterState {
-  // As `packState` named them.
-  return { image: tensors[IMAGE]!, above: unprefixed(ABOVE, tensors), rowState: unprefixed(MEMORY, tensors) };
+  return {
+    image: tensors[IMAGE]!, // as `packState` named it
+    above: unprefixed(ABOVE, tensors),
+    rowState: unprefixed(MEMORY, tensors),
+    given: unprefixed(GIVEN, tensors),
+  };
 }
 
 function mapTensors(tensors: NamedTensors, map: (x: Tensor) => Tensor): NamedTensors {
