@@ -7,15 +7,23 @@ import { glow } from './glow.js';
 import { made } from './made.js';
 import { maf } from './maf.js';
 import { pixelCnn } from './pixelcnn.js';
+import { pixelVae } from './pixelvae.js';
 import { vae } from './vae.js';
 
 // A family is only ever used with its own configuration; outside its file that type is opaque.
 const erase = <Configuration>(family: Family<Configuration>): Family => family as unknown as Family;
 
 export const families: Readonly<Record<string, Family>> = Object.fromEntries(
-  [erase(vae), erase(gatedPixelCnn), erase(made), erase(pixelCnn), erase(glow), erase(maf), erase(dcgan)].map(
-    family => [family.name, family],
-  ),
+  [
+    erase(vae),
+    erase(gatedPixelCnn),
+    erase(made),
+    erase(pixelCnn),
+    erase(pixelVae),
+    erase(glow),
+    erase(maf),
+    erase(dcgan),
+  ].map(family => [family.name, family]),
 );
 
 /** Throws CONFIGURATION_INVALID with the names that there are. */

@@ -5,7 +5,6 @@
 // Here the image is shifted once, down for one stack and right for the other, and every layer is the same.
 import type { Tensor } from '@tensorflow/tfjs';
 import { tf } from '../trace/tensorflow.js';
-import { fanInNormal } from './initialisers.js';
 import {
   halfOf,
   horizontalConvolution,
