@@ -1,37 +1,28 @@
 // What must hold for every exact autoregressive model of binary images: probabilities sum to one, no pixel sees itself or
 // the future, drawing pixel by pixel is the same model, and the exported graphs are the same model too.
-import { type Domain, fillNoise, float32, int32, type Tensors } from '@genserve/runtime';
+import { float32, int32, type Tensors } from '@genserve/runtime';
 import { afterAll, describe, expect, test } from 'vitest';
 import { permutation } from '../data/order.js';
-import { compiledEngine } from '../engine/compiled.js';
-import { eagerEngine } from '../engine/eager.js';
-import type { State } from '../engine/program.js';
-import { createSession } from '../engine/session.js';
-import { operationProgram } from '../export/operation-program.js';
-import type { Family, Model } from '../family.js';
-import type { Variable } from '../nn/variable.js';
-import { Scope } from '../nn/variable.js';
-import { exportOperations } from '../trace/operations.js';
-import { initialState } from '../train/initial-state.js';
-import { trainingSettings } from '../train/settings.js';
-import { stepNoiseName, stepProgram } from '../train/step-program.js';
+import {
+  allImages,
+  BinarySubject,
+  codes,
+  erase,
+  expectFrequencies,
+  type SubjectCase,
+  uniforms,
+} from '../testing/binary-subject.js';
 import { gatedPixelCnn } from './gated-pixelcnn.js';
 import { made } from './made.js';
 import { pixelCnn } from './pixelcnn.js';
 
-interface Case {
-  readonly name: string;
-  readonly family: Family;
-  readonly settings: object;
-  readonly classes: number;
+interface Case extends SubjectCase {
   /** The n pixels of an image in the order of the factorisation; raster order when absent. */
   readonly order?: (n: number) => readonly number[];
   /** Whether a pixel sees one that is `rows` above and `columns` to the right; all of the past when absent. */
   readonly sees?: (rows: number, columns: number) => boolean;
 }
 
-// Outside its file a family's configuration is opaque, as in the registry.
-const erase = <Configuration>(family: Family<Configuration>) => family as unknown as Family;
 /** Particles of a completion. */
 const PARTICLES = 16;
 const tiny = { channels: 8, layers: 4, size: 3, firstSize: 3, head: 8, particles: PARTICLES };
@@ -61,127 +52,16 @@ const cases: Case[] = [
   },
 ];
 
-/** A model of random parameters, biases included. */
-class Subject {
-  readonly model: Model;
-  readonly state: State;
-  readonly #variables: readonly Variable[];
-
-  constructor(
-    { family, settings, classes }: Case,
-    readonly height: number,
-    readonly width: number,
-  ) {
-    const scope = new Scope();
-    const labels = Array.from({ length: classes }, (_, k) => `class ${k}`);
-    const domain: Domain = {
-      image: { height, width, channels: 1, levels: 2, binarisation: 'none', polarity: '', labels },
-    };
-    this.model = family.build(family.configuration.parse(settings), domain, scope);
-    this.#variables = scope.variables();
-    this.state = initialState(this.#variables, 1);
-    for (const [name, values] of initialState(this.#variables.map(noisy), 2)) {
-      const own = this.state.get(name)!;
-      for (const [i, value] of values.entries()) own[i]! += value;
-    }
-  }
-
-  program(operation: string) {
-    const spec = this.model.operations.find(({ name }) => name === operation)!;
-    return operationProgram(spec, this.#variables);
-  }
-
-  /** Runs an operation; absent inputs take their defaults at this batch size. */
-  async eager(operation: string, batch: number, given: Tensors): Promise<Tensors> {
-    const executable = await eagerEngine().compile(this.program(operation), batch);
-    return executable.run(this.feeds(operation, batch, given), this.state);
-  }
-
-  /** Loss after some steps of Adam on the same rows. */
-  async train(steps: number, batch: number, given: Tensors): Promise<number> {
-    const spec = this.model.stages[0]!.steps[0]!;
-    const { program, scalars } = stepProgram(spec, this.#variables, [this.height, this.width, 1], training);
-    const state = initialState(program.state, 3);
-    const executable = await compiledEngine({ threads: 1 }).compile(program, batch);
-    sessions.push(executable);
-    let loss = Number.NaN;
-    for (let step = 0; step < steps; step++) {
-      const noises = spec.noises.map(({ name, shape }) => {
-        const size = [batch, ...shape];
-        const seed = { seed: 1, name, distribution: 'uniform', shape, count: batch, draw: step } as const;
-        return [stepNoiseName(spec, name), float32(size, fillNoise(seed))];
-      });
-      const { label, ...feeds } = given;
-      const all = {
-        ...feeds,
-        ...(label && spec.usesLabel && { label }),
-        ...Object.fromEntries(noises),
-        ...scalars(step + 1, step, 0.02),
-      };
-      loss = (await executable.run(all, state)).loss!.data[0]!;
-    }
-    return loss;
-  }
-
-  feeds(operation: string, batch: number, given: Tensors): Tensors {
-    const spec = this.model.operations.find(({ name }) => name === operation)!;
-    return Object.fromEntries(
-      spec.inputs.map(port => {
-        const shape = port.role === 'count' ? [] : [batch, ...(port.shape ?? [])];
-        const values = new Array(shape.reduce((product, extent) => product * extent, 1)).fill(port.default ?? 0);
-        return [
-          port.name,
-          given[port.name] ?? (port.dtype === 'int32' ? int32(shape, values) : float32(shape, values)),
-        ];
-      }),
-    );
-  }
-
-  images(values: ArrayLike<number>) {
-    const { height, width } = this;
-    return float32([values.length / (height * width), height, width, 1], values);
-  }
-}
-
-const training = trainingSettings.parse({
-  batch: 1,
-  optimiser: { name: 'adam', learningRate: 0.02 },
-  parameterAverage: 0,
-});
-
-/** Twice the variance that keeps signals equal, biases included: small models far from uniform, yet not saturated. */
-const noisy = (variable: Variable): Variable =>
-  Object.assign(Object.create(variable), {
-    initialise: ({ shape, normal }: Parameters<Variable['initialise']>[0]) => {
-      const fanIn = shape.slice(0, -1).reduce((product, extent) => product * extent, 1);
-      return normal().map(x => x * Math.sqrt(2 / fanIn));
-    },
-  });
-
-/** All binary images of n pixels, one after the other. */
-const allImages = (n: number) =>
-  Array.from({ length: 2 ** n }, (_, code) => Array.from({ length: n }, (_, i) => (code >> i) & 1)).flat();
-
-/** A repeatable sequence in (0, 1). */
-function uniforms(count: number): number[] {
-  let state = 12345;
-  return Array.from({ length: count }, () => {
-    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
-    return (state + 0.5) / 2 ** 32;
-  });
-}
-
 const sessions: { close(): Promise<void> }[] = [];
 afterAll(async () => {
   for (const session of sessions) await session.close();
 });
 
 /** The operation as it is served, on onnxruntime. */
-async function served(subject: Subject, operation: string) {
-  const { operations, weights } = exportOperations([subject.program(operation)], subject.state);
-  const session = await createSession(operations[0]!.model, { threads: 1, ...(weights.length > 0 && { weights }) });
+async function served(subject: BinarySubject, operation: string) {
+  const session = await subject.serve(operation);
   sessions.push(session);
-  return (batch: number, given: Tensors) => session.run(subject.feeds(operation, batch, given));
+  return session.run;
 }
 
 describe.each(cases)('$name', subjectCase => {
@@ -191,7 +71,7 @@ describe.each(cases)('$name', subjectCase => {
   const labels = classes > 0 ? [-1, 0, classes - 1] : [-1];
 
   test.each(labels)('gives the 16 images of 2x2 pixels probabilities that sum to one (label %i)', async k => {
-    const subject = new Subject(subjectCase, 2, 2);
+    const subject = new BinarySubject(subjectCase, 2, 2);
     const { log_prob } = await subject.eager('log_prob', 16, { x: subject.images(allImages(4)), ...label(16, k) });
     const probabilities = Array.from(log_prob!.data, Math.exp);
     expect(probabilities.reduce((sum, p) => sum + p)).toBeCloseTo(1, 6);
@@ -199,7 +79,7 @@ describe.each(cases)('$name', subjectCase => {
   });
 
   test.runIf(classes > 0)('depends on the label', async () => {
-    const subject = new Subject(subjectCase, 2, 2);
+    const subject = new BinarySubject(subjectCase, 2, 2);
     const x = subject.images(allImages(4));
     const first = await subject.eager('log_prob', 16, { x, ...label(16, 0) });
     const second = await subject.eager('log_prob', 16, { x, ...label(16, 1) });
@@ -209,7 +89,7 @@ describe.each(cases)('$name', subjectCase => {
   test('no pixel sees itself or the future, and each sees all of the past that it should', async () => {
     const [height, width] = [4, 5];
     const n = height * width;
-    const subject = new Subject(subjectCase, height, width);
+    const subject = new BinarySubject(subjectCase, height, width);
     // log p(x_i | x_<i) of some images, and of the same with one pixel changed: a rectifier may be off in one of them
     const images = Array.from({ length: 8 }, (_, k) =>
       uniforms(n * (k + 1))
@@ -240,7 +120,7 @@ describe.each(cases)('$name', subjectCase => {
   });
 
   test('learns that two images are equally likely, and that there is no other', async () => {
-    const subject = new Subject(subjectCase, 4, 5);
+    const subject = new BinarySubject(subjectCase, 4, 5);
     const rows = 8;
     const pair = uniforms(40).map(Math.round);
     const data = subject.images(Array.from({ length: rows / 2 }, () => pair).flat());
@@ -251,7 +131,7 @@ describe.each(cases)('$name', subjectCase => {
   });
 
   test('the map adds up to the log-likelihood, and the exported graphs agree with TensorFlow.js', async () => {
-    const subject = new Subject(subjectCase, 4, 5);
+    const subject = new BinarySubject(subjectCase, 4, 5);
     const given = { x: subject.images(uniforms(60).map(Math.round)), ...label(3, 1) };
     const { log_prob } = await subject.eager('log_prob', 3, given);
     const { map } = await (await served(subject, 'log_prob_map'))(3, given);
@@ -264,7 +144,7 @@ describe.each(cases)('$name', subjectCase => {
   });
 
   test('samples follow the probabilities of the model', async () => {
-    const subject = new Subject(subjectCase, 2, 2);
+    const subject = new BinarySubject(subjectCase, 2, 2);
     const count = 8192;
     const { log_prob } = await subject.eager('log_prob', 16, { x: subject.images(allImages(4)), ...label(16, 1) });
     const sample = await served(subject, 'sample');
@@ -273,7 +153,7 @@ describe.each(cases)('$name', subjectCase => {
   });
 
   test('a pixel is drawn with the very probability that the likelihood gives it', async () => {
-    const subject = new Subject(subjectCase, 4, 5);
+    const subject = new BinarySubject(subjectCase, 4, 5);
     // Draws an image, then asks with u just below and just above each p(x_i = 1 | x_<i).
     const drawn = await (await served(subject, 'sample'))(1, { pixels: subject.images(uniforms(20)), ...label(1, 1) });
     const { map } = await subject.eager('log_prob_map', 1, { x: drawn.x!, ...label(1, 1) });
@@ -323,7 +203,7 @@ describe.each(cases)('$name', subjectCase => {
     ],
   ];
   test.each(known)('a completion keeps %s, and follows the conditional given it', async (_, places, slack) => {
-    const subject = new Subject(subjectCase, 2, 2);
+    const subject = new BinarySubject(subjectCase, 2, 2);
     const count = 1024;
     const { log_prob } = await subject.eager('log_prob', 16, { x: subject.images(allImages(4)), ...label(16, 1) });
     const pixels = places.map(([place, value]) => [order(4)[place]!, value] as const);
@@ -350,7 +230,7 @@ describe.each(cases)('$name', subjectCase => {
   });
 
   test('a temperature near zero draws the likelier value, a high one draws evenly', async () => {
-    const subject = new Subject(subjectCase, 2, 2);
+    const subject = new BinarySubject(subjectCase, 2, 2);
     const sample = await served(subject, 'sample');
     const at = async (temperature: number, pixels: number[]) =>
       (await sample(1, { pixels: subject.images(pixels), temperature: float32([1], [temperature]), ...label(1, 1) })).x!
@@ -360,7 +240,7 @@ describe.each(cases)('$name', subjectCase => {
   });
 
   test.each(['sample', 'complete'])('%s in slices of rows has the bits of one run', async operation => {
-    const subject = new Subject(subjectCase, 4, 5);
+    const subject = new BinarySubject(subjectCase, 4, 5);
     const spec = subject.model.operations.find(({ name }) => name === operation)!;
     if (!spec.inputs.some(({ name }) => name === 'row_count')) return;
     const run = await served(subject, operation);
@@ -398,7 +278,7 @@ describe.each(cases)('$name', subjectCase => {
   });
 
   test('a sample does not change with what it is drawn beside', async () => {
-    const subject = new Subject(subjectCase, 4, 5);
+    const subject = new BinarySubject(subjectCase, 4, 5);
     const sample = await served(subject, 'sample');
     const pixels = uniforms(20 * 64);
     const together = await sample(64, { pixels: subject.images(pixels), ...label(64, 1) });
@@ -409,21 +289,3 @@ describe.each(cases)('$name', subjectCase => {
     }
   });
 });
-
-/** The number of each image of n pixels, first pixel = lowest bit. */
-function codes(data: ArrayLike<number>, n: number): number[] {
-  return Array.from({ length: data.length / n }, (_, row) =>
-    Array.from({ length: n }, (_, i) => data[row * n + i]! * 2 ** i).reduce((sum, bit) => sum + bit),
-  );
-}
-
-/** Every frequency within five standard deviations, and the slack, of its probability. */
-function expectFrequencies(drawn: readonly number[], probabilities: readonly number[], slack = 0) {
-  for (const [code, p] of probabilities.entries()) {
-    const frequency = drawn.filter(each => each === code).length / drawn.length;
-    const deviation = Math.sqrt((p * (1 - p)) / drawn.length);
-    expect(Math.abs(frequency - p), `image ${code}: ${frequency} for ${p}`).toBeLessThanOrEqual(
-      5 * deviation + slack + 1e-9,
-    );
-  }
-}
