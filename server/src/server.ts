@@ -6,6 +6,7 @@ import { threadsPerExecutor } from './executor/threads.js';
 import { startGrpc } from './grpc/server.js';
 import { exampleCalls } from './http/pages.js';
 import { startHttp } from './http/server.js';
+import { Statistics } from './inference/statistics.js';
 import { tellAll } from './observer.js';
 import { parseOptions, type ServerOptions } from './options.js';
 import { Readiness } from './readiness.js';
@@ -45,7 +46,8 @@ export async function startServer(options: ServerOptions = {}): Promise<Genserve
   const settings = parseOptions(options);
   const { executors, batching, queue, limits, host, drainMs } = settings;
   const readiness = new Readiness();
-  const observer = tellAll([]);
+  const statistics = new Statistics();
+  const observer = tellAll([statistics]);
   const pool = new ExecutorPool<ServedModel>({
     ...executors,
     threads: executors.threads ?? threadsPerExecutor(executors.count),
@@ -71,7 +73,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Genserve
     request.onEnd(() => model.release());
     return scheduler.runnerFor(model, request);
   };
-  const services: Services = { repository, limits, runnerFor };
+  const services: Services = { repository, limits, statistics, runnerFor };
   let http: Awaited<ReturnType<typeof startHttp>> | undefined;
   let grpc: Awaited<ReturnType<typeof startGrpc>> | undefined;
   try {

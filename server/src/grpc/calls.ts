@@ -1,4 +1,5 @@
 // Verbs as gRPC handlers: deadline and cancellation become the signal, thrown errors become status.
+import type { EventEmitter } from 'node:events';
 import { GenserveError } from '@genserve/runtime';
 import {
   type handleServerStreamingCall,
@@ -21,9 +22,10 @@ export interface CallScope extends RequestScope {
   close(): void;
 }
 
-export type AnyCall<Request, Response> = ServerUnaryCall<Request, Response> | ServerWritableStream<Request, Response>;
+/** What the calls of all kinds have. */
+type AnyCall = Pick<ServerUnaryCall<unknown, unknown>, 'getDeadline' | 'metadata' | 'sendMetadata'> & EventEmitter;
 
-export function openScope<Request, Response>(call: AnyCall<Request, Response>): CallScope {
+export function openScope(call: AnyCall): CallScope {
   const controller = new AbortController();
   const end = (reason: 'CANCELLED' | 'DEADLINE_EXCEEDED', message: string) =>
     controller.abort(new GenserveError(reason, message));
@@ -57,10 +59,10 @@ export function openScope<Request, Response>(call: AnyCall<Request, Response>): 
 }
 
 /** The message, or the error that its bytes were (see `decodingSafely`). */
-export function messageOf<Request, Response>(call: AnyCall<Request, Response>): Request {
-  const message: unknown = call.request;
+export function messageOf<Request>({ request }: { readonly request: Request }): Request {
+  const message: unknown = request;
   if (message instanceof GenserveError) throw message;
-  return call.request;
+  return request;
 }
 
 export function unary<Request, Response>(

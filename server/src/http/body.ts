@@ -1,18 +1,35 @@
-// The whole body of a request, bounded.
+// The whole body of a request, bounded, as it came and unpacked.
 import type { IncomingMessage } from 'node:http';
+import { promisify } from 'node:util';
+import { brotliDecompress, gunzip, inflate } from 'node:zlib';
 import { GenserveError, invalid } from '@genserve/runtime';
 
 /** What is read and thrown away of a body that is too large, so that its sender can still hear the answer. */
 const discardFactor = 8;
 
-/** @throws PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE for a compressed body, INVALID_ARGUMENT for one that breaks off. */
+const decoders = { gzip: promisify(gunzip), deflate: promisify(inflate), br: promisify(brotliDecompress) } as const;
+export const acceptedEncodings = Object.keys(decoders).join(', ');
+
+/** @throws PAYLOAD_TOO_LARGE (packed or unpacked), UNSUPPORTED_MEDIA_TYPE, INVALID_ARGUMENT, CANCELLED for one that breaks off. */
 export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer<ArrayBuffer>> {
   const encoding = request.headers['content-encoding'] ?? 'identity';
-  if (encoding !== 'identity') {
-    throw new GenserveError('UNSUPPORTED_MEDIA_TYPE', `Content-Encoding ${encoding} is not taken; send it plain`, {
-      field: 'Content-Encoding',
-    });
+  const decode = Object.hasOwn(decoders, encoding) ? decoders[encoding as keyof typeof decoders] : undefined; // its own keys
+  if (decode === undefined && encoding !== 'identity') {
+    const message = `Content-Encoding ${encoding} is not taken; taken are ${acceptedEncodings}`;
+    throw new GenserveError('UNSUPPORTED_MEDIA_TYPE', message, { field: 'Content-Encoding' });
   }
+  const bytes = await readBytes(request, maxBytes);
+  if (decode === undefined) return bytes;
+  try {
+    const decoded = await decode(bytes, { maxOutputLength: maxBytes });
+    return Buffer.from(decoded);
+  } catch (cause) {
+    if (cause instanceof RangeError) throw tooLarge(maxBytes);
+    throw new GenserveError('INVALID_ARGUMENT', `body: cannot be unpacked as ${encoding}`, { field: 'body', cause });
+  }
+}
+
+async function readBytes(request: IncomingMessage, maxBytes: number): Promise<Buffer<ArrayBuffer>> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
@@ -25,16 +42,13 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
   } catch (cause) {
     throw new GenserveError('CANCELLED', 'the body broke off', { field: 'body', cause });
   }
-  if (bytes > maxBytes) {
-    throw new GenserveError(
-      'PAYLOAD_TOO_LARGE',
-      `the body is larger than the ${maxBytes} bytes that this server takes`,
-      {
-        field: 'body',
-      },
-    );
-  }
+  if (bytes > maxBytes) throw tooLarge(maxBytes);
   return Buffer.concat(chunks, bytes);
+}
+
+function tooLarge(maxBytes: number): GenserveError {
+  const message = `the body is larger than the ${maxBytes} bytes that this server takes`;
+  return new GenserveError('PAYLOAD_TOO_LARGE', message, { field: 'body' });
 }
 
 /** @throws INVALID_ARGUMENT naming the body. */

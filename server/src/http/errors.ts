@@ -1,7 +1,8 @@
 // Our errors as HTTP: status and {error: {reason, message, field, requestId}}; nothing of the machine leaks out.
 import { type ErrorJson, GenserveError, REASONS } from '@genserve/runtime';
-import type { ErrorRequestHandler, Response } from 'express';
+import type { ErrorRequestHandler, Request, Response } from 'express';
 import { publicError } from '../errors.js';
+import { acceptedEncodings } from './body.js';
 
 export interface ErrorBody {
   readonly error: ErrorJson;
@@ -29,15 +30,9 @@ export function errorBody(error: GenserveError, requestId: string): ErrorBody {
   return { error: { ...error.toJSON(), requestId } };
 }
 
-/** Sets the status and Retry-After (whole seconds, rounded up). */
-export function setErrorStatus(response: Response, error: GenserveError): void {
-  response.status(REASONS[error.reason].http);
-  if (error.retryAfterMs !== undefined) response.set('Retry-After', String(Math.ceil(error.retryAfterMs / 1000)));
-}
-
 /** The last handler of the application. An answer that has already begun can only be cut off. */
 export function errorHandler(report: (error: GenserveError, requestId: string) => void): ErrorRequestHandler {
-  return (thrown, _request, response, _next) => {
+  return (thrown, request, response, _next) => {
     const error = toGenserveError(thrown);
     const requestId: string = response.locals.requestId ?? '';
     if (error.reason === 'INTERNAL') report(error, requestId);
@@ -45,7 +40,22 @@ export function errorHandler(report: (error: GenserveError, requestId: string) =
       response.destroy();
       return;
     }
-    setErrorStatus(response, error);
-    response.json(errorBody(error, requestId));
+    sendError(request, response, error);
   };
+}
+
+/** Retry-After is in whole seconds, rounded up. The Open Inference Protocol has its own form: one string, the reason in front. */
+export function sendError(
+  request: Request,
+  response: Response,
+  error: GenserveError,
+  status: number = REASONS[error.reason].http,
+): void {
+  response.status(status);
+  if (error.retryAfterMs !== undefined) response.set('Retry-After', String(Math.ceil(error.retryAfterMs / 1000)));
+  if (error.field === 'Content-Encoding') response.set('Accept-Encoding', acceptedEncodings);
+  const isInference = request.path === '/v2' || request.path.startsWith('/v2/');
+  response.json(
+    isInference ? { error: `${error.reason}: ${error.message}` } : errorBody(error, response.locals.requestId ?? ''),
+  );
 }

@@ -1,9 +1,10 @@
 // Requests of the Open Inference Protocol over HTTP: JSON, and JSON with binary tensors behind it (binary_tensor_data).
-import type { IncomingMessage } from 'node:http';
-import { HEAD_LENGTH_HEADER, invalid, type Operation, splitBody, type Tensor } from '@genserve/runtime';
+import { HEAD_LENGTH_HEADER, invalid, type Operation, splitBody } from '@genserve/runtime';
 import { z } from 'zod';
-import { checkInput, type Parameters } from '../inference/infer.js';
-import { datatypeOf, tensorFromBytes, tensorFromNumbers } from '../inference/tensors.js';
+import type { InferenceRequest } from '../inference/infer.js';
+import type { GivenInput } from '../inference/inputs.js';
+import { isOptional } from '../inference/models.js';
+import { datatypeOf, flattenData } from '../inference/tensors.js';
 import { validateJson } from '../verbs/validate.js';
 import { parseJson } from './body.js';
 
@@ -25,57 +26,50 @@ const schema = z.looseObject({
   outputs: z.array(z.looseObject({ name: z.string(), parameters })).optional(),
 });
 
-export interface InferenceBody {
-  readonly id: string | undefined;
-  readonly parameters: Parameters;
-  readonly given: Readonly<Record<string, Tensor>>;
-  /** Outputs asked for, and whether as raw bytes; the default for those not named is `binaryByDefault`. */
-  readonly outputs: readonly { readonly name: string; readonly binary: boolean }[];
-  readonly binaryByDefault: boolean;
-}
+type Body = Pick<InferenceRequest, 'id' | 'parameters' | 'inputs' | 'outputs'>;
 
-export function readInference(request: IncomingMessage, bytes: Buffer, operation: Operation): InferenceBody {
-  const header = request.headers[HEAD_LENGTH_HEADER.toLowerCase()];
+/**
+ * @param header of the bytes of JSON; "0": the body is nothing but one row of the only input that must be given.
+ * @param operation that is asked for.
+ * @throws INVALID_ARGUMENT
+ */
+export function readInference(header: string | undefined, bytes: Buffer, operation: Operation): Body {
   if (header === '0') return readBareTensor(bytes, operation);
   const { head, payload } =
     header === undefined
       ? { head: parseJson(bytes), payload: Buffer.alloc(0) }
-      : splitBody(bytes, readHeadLength(String(header)));
+      : splitBody(bytes, readHeadLength(header));
   validateJson(schema, head);
   // Just checked.
   const body = head as z.infer<typeof schema>;
-  const binaryByDefault = body.parameters?.binary_data_output === true;
-  const outputs = (body.outputs ?? []).map(output => ({
-    name: output.name,
-    binary: output.parameters?.binary_data === undefined ? binaryByDefault : output.parameters.binary_data === true,
-  }));
-  const given = readInputs(body.inputs, payload, operation);
-  return { id: body.id, parameters: body.parameters ?? {}, given, outputs, binaryByDefault };
+  const outputs = body.outputs ?? [];
+  return {
+    id: body.id,
+    parameters: body.parameters ?? {},
+    inputs: readInputs(body.inputs, payload),
+    outputs: outputs.map(output => ({ name: output.name, parameters: output.parameters ?? {} })),
+  };
 }
 
-function readInputs(
-  inputs: z.infer<typeof schema>['inputs'],
-  payload: Uint8Array,
-  operation: Operation,
-): Record<string, Tensor> {
-  const given: Record<string, Tensor> = {};
+function readInputs(inputs: z.infer<typeof schema>['inputs'], payload: Uint8Array): GivenInput[] {
   let offset = 0;
-  inputs.forEach((input, i) => {
-    const field = `inputs[${i}]`;
-    const datatype = checkInput(operation, input, field);
-    if (given[input.name] !== undefined) throw invalid(`${field}.name`, `${input.name} is there twice`);
-    const size = input.parameters?.binary_data_size;
+  const given = inputs.map((input, i): GivenInput => {
+    const { name, datatype, shape, parameters: own = {} } = input;
+    const size = own.binary_data_size;
     if (size === undefined) {
-      given[input.name] = tensorFromNumbers(datatype, input.shape, input.data, `${field}.data`);
-      return;
+      const field = `inputs[${i}].data`;
+      // What lies in shared memory has no data; it is refused with the input.
+      const numbers = own.shared_memory_region === undefined ? flattenData(input.data, field) : [];
+      return { name, datatype, shape, parameters: own, contents: { numbers }, field };
     }
-    const place = `${field}.parameters.binary_data_size`;
+    const field = `inputs[${i}].parameters.binary_data_size`;
     if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
-      throw invalid(place, 'must be a count of bytes');
+      throw invalid(field, 'must be a count of bytes');
     if (offset + size > payload.length)
-      throw invalid(place, `is ${size}; only ${payload.length - offset} bytes are left`);
-    given[input.name] = tensorFromBytes(datatype, input.shape, payload.subarray(offset, offset + size), place);
+      throw invalid(field, `is ${size}; only ${payload.length - offset} bytes are left`);
+    const raw = payload.subarray(offset, offset + size);
     offset += size;
+    return { name, datatype, shape, parameters: own, contents: { raw }, field };
   });
   if (offset !== payload.length) {
     throw invalid('body', `${payload.length} bytes follow the JSON where its inputs state ${offset}`);
@@ -83,15 +77,21 @@ function readInputs(
   return given;
 }
 
-/** A body that is nothing but one row of the only input that must be given. */
-function readBareTensor(bytes: Buffer, operation: Operation): InferenceBody {
-  const needed = operation.inputs.filter(port => port.role !== 'noise' && port.default === undefined);
+function readBareTensor(bytes: Buffer, operation: Operation): Body {
+  const needed = operation.inputs.filter(port => !isOptional(port));
   const [port] = needed;
   if (port === undefined || needed.length > 1) {
     throw invalid(HEAD_LENGTH_HEADER, `may be 0 for a model with one input; ${operation.name} needs ${needed.length}`);
   }
-  const tensor = tensorFromBytes(datatypeOf(port), [1, ...port.shape.slice(1)], bytes, 'body');
-  return { id: undefined, parameters: {}, given: { [port.name]: tensor }, outputs: [], binaryByDefault: true };
+  const input: GivenInput = {
+    name: port.name,
+    datatype: datatypeOf(port),
+    shape: [1, ...port.shape.slice(1)],
+    parameters: {},
+    contents: { raw: bytes },
+    field: 'body',
+  };
+  return { id: undefined, parameters: { binary_data_output: true }, inputs: [input], outputs: [] };
 }
 
 function readHeadLength(header: string): number {

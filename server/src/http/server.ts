@@ -7,12 +7,13 @@ import type { Settings } from '../options.js';
 import type { Readiness } from '../readiness.js';
 import type { Services } from '../verbs/verb.js';
 import { bundleRouter } from './bundle-routes.js';
-import { errorBody, errorHandler } from './errors.js';
+import { errorHandler, sendError } from './errors.js';
 import { cors, securityHeaders } from './headers.js';
 import { healthRouter } from './health-routes.js';
 import { inferenceRouter } from './inference-routes.js';
 import { openApiDocument } from './openapi.js';
 import { pages } from './pages.js';
+import { repositoryRouter } from './repository-routes.js';
 import { requestIds } from './scope.js';
 import { verbRouter } from './verb-routes.js';
 
@@ -34,14 +35,14 @@ export function createApp(services: Services, readiness: Readiness, settings: Se
   app.use(healthRouter(readiness));
   app.use(verbRouter(services));
   app.use(inferenceRouter(services));
+  app.use(repositoryRouter(services));
   app.use(bundleRouter(services.repository));
   app.get('/openapi.json', (_request, response) => {
     response.json(openApiDocument());
   });
   app.use(pages(settings.playground, services.repository));
   app.use((request, response) => {
-    const error = invalid('path', `there is no ${request.path}; see /openapi.json`);
-    response.status(404).json(errorBody(error, response.locals.requestId));
+    sendError(request, response, invalid('path', `there is no ${request.path}; see /openapi.json`), 404);
   });
   app.use(errorHandler((error, requestId) => console.error(`request ${requestId}:`, error.cause ?? error)));
   return app;

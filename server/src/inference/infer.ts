@@ -1,67 +1,98 @@
-// One inference of the Open Inference Protocol, apart from how it came: given tensors in, all of the operation's outputs out.
+// One inference of the Open Inference Protocol, apart from how it came: from a request to an answer, without a socket.
 import {
   buildFeeds,
   concatenate,
   drawSeed,
+  GenserveError,
   invalid,
   type Operation,
+  type Port,
   type Runner,
   runStep,
   type Tensor,
   type Tensors,
 } from '@genserve/runtime';
 import type { Limits } from '../options.js';
+import type { RequestScope } from '../request-scope.js';
 import { isBatchPort, takeRows } from '../scheduler/batch.js';
-import type { InferenceModel } from './models.js';
-import { type Datatype, datatypeOf } from './tensors.js';
+import type { Services } from '../verbs/verb.js';
+import { type GivenInput, type Parameters, readInputs, refuseSharedMemory } from './inputs.js';
+import { findInferenceModel, type InferenceModel } from './models.js';
 
-export interface InferenceInput {
-  readonly name: string;
-  readonly datatype: string;
-  readonly shape: readonly number[];
+export interface InferenceRequest {
+  readonly model: string;
+  /** '' for the default version. */
+  readonly version: string;
+  readonly id: string | undefined;
+  /** `seed`, `first_index` and `count` mean something here. */
+  readonly parameters: Parameters;
+  readonly inputs: readonly GivenInput[];
+  /** All outputs when empty. */
+  readonly outputs: readonly { readonly name: string; readonly parameters: Parameters }[];
 }
 
-/** Request parameters by name; `seed`, `first_index` and `count` mean something here. */
-export type Parameters = Readonly<Record<string, unknown>>;
-
-/** The datatype that the operation takes for this input. @throws INVALID_ARGUMENT for another, or an unknown input. */
-export function checkInput(operation: Operation, { name, datatype }: InferenceInput, field: string): Datatype {
-  const port = operation.inputs.find(candidate => candidate.name === name);
-  if (port === undefined) {
-    const known = operation.inputs.map(input => input.name).join(', ');
-    throw invalid(`${field}.name`, `there is no input "${name}"; inputs are ${known}`);
-  }
-  const expected = datatypeOf(port);
-  if (datatype !== expected) throw invalid(`${field}.datatype`, `of ${name} must be ${expected}, was "${datatype}"`);
-  return expected;
-}
-
-/** Names of the outputs to give: those asked for, or all. */
-export function chooseOutputs(operation: Operation, asked: readonly string[]): string[] {
-  const known = operation.outputs.map(output => output.name);
-  asked.forEach((name, i) => {
-    if (!known.includes(name)) {
-      throw invalid(`outputs[${i}].name`, `there is no output "${name}"; outputs are ${known.join(', ')}`);
-    }
-  });
-  return asked.length > 0 ? [...asked] : known;
+export interface InferenceAnswer {
+  readonly model: string;
+  readonly version: string;
+  readonly id: string | undefined;
+  /** `seed` and `first_index` where noise was drawn: with them the same request gives the same answer. */
+  readonly parameters: Readonly<Record<string, number>>;
+  readonly outputs: readonly { readonly name: string; readonly tensor: Tensor }[];
 }
 
 /** Absent noise is drawn from the parameters, other absent inputs take their defaults; rows run in steps. */
 export async function infer(
-  { model, operation }: InferenceModel,
-  given: Tensors,
-  parameters: Parameters,
+  request: InferenceRequest,
+  services: Services,
+  scope: RequestScope,
+): Promise<InferenceAnswer> {
+  const found = findInferenceModel(services.repository, request.model, request.version);
+  const { model, operation } = found;
+  const names = chooseOutputs(operation, request.outputs);
+  const given = readInputs(request.inputs, operation);
+  const rows = rowsOf(operation, given, request.parameters, services.limits);
+  const seed = readParameter(request.parameters, 'seed', Number.MAX_SAFE_INTEGER) ?? drawSeed();
+  const firstIndex = readParameter(request.parameters, 'first_index', 2 ** 32 - rows) ?? 0;
+  const fieldOf = ({ name }: Port): string => {
+    const place = request.inputs.findIndex(input => input.name === name);
+    return place < 0 ? name : `inputs[${place}]`;
+  };
+  const feeds = buildFeeds(model.manifest, operation, rows, given, { seed, firstIndex, fieldOf });
+  const outputs = await runRows(found, services.runnerFor(model, scope), feeds, rows, scope.signal);
+  const drew = operation.inputs.some(port => port.role === 'noise' && given[port.name] === undefined);
+  return {
+    model: request.model,
+    version: String(model.version),
+    id: request.id,
+    parameters: drew ? { seed, first_index: firstIndex } : {},
+    outputs: names.map(name => ({ name, tensor: outputOf(outputs, name) })),
+  };
+}
+
+/** Names of the outputs to give: those asked for, or all. */
+function chooseOutputs(operation: Operation, asked: InferenceRequest['outputs']): string[] {
+  const known = operation.outputs.map(output => output.name);
+  asked.forEach(({ name, parameters }, i) => {
+    const place = `outputs[${i}]`;
+    if (!known.includes(name)) {
+      throw invalid(`${place}.name`, `there is no output "${name}"; outputs are ${known.join(', ')}`);
+    }
+    refuseSharedMemory(parameters, place);
+    if (parameters.classification !== undefined) {
+      const field = `${place}.parameters.classification`;
+      throw new GenserveError('OPERATION_UNSUPPORTED', `${field}: is not supported; ask for the tensor`, { field });
+    }
+  });
+  return asked.length > 0 ? asked.map(({ name }) => name) : known;
+}
+
+async function runRows(
+  { operation }: InferenceModel,
   runner: Runner,
-  limits: Limits,
+  feeds: Tensors,
+  rows: number,
   signal: AbortSignal,
 ): Promise<Tensors> {
-  const rows = rowsOf(operation, given, parameters);
-  if (rows < 1 || rows > limits.maxCount)
-    throw invalid('inputs', `must have 1 to ${limits.maxCount} rows, had ${rows}`);
-  const seed = readParameter(parameters, 'seed', Number.MAX_SAFE_INTEGER) ?? drawSeed();
-  const firstIndex = readParameter(parameters, 'first_index', 2 ** 32 - rows) ?? 0;
-  const feeds = buildFeeds(model.manifest, operation, rows, given, { seed, firstIndex });
   const parts: Tensors[] = [];
   const limit = Math.max(1, runner.rowsPerStep(operation.name));
   for (let start = 0; start < rows; start += limit) {
@@ -71,13 +102,16 @@ export async function infer(
   return joinOutputs(operation, parts);
 }
 
-function rowsOf(operation: Operation, given: Tensors, parameters: Parameters): number {
-  for (const port of operation.inputs.filter(isBatchPort)) {
-    const rows = given[port.name]?.shape[0];
-    // A single row of one input may serve all rows of another.
-    if (rows !== undefined && rows !== 1) return rows;
-  }
-  return readParameter(parameters, 'count', 2 ** 31) ?? 1;
+function rowsOf(operation: Operation, given: Tensors, parameters: Parameters, limits: Limits): number {
+  const rows = givenRows(operation, given) ?? readParameter(parameters, 'count', 2 ** 31) ?? 1;
+  if (rows >= 1 && rows <= limits.maxCount) return rows;
+  throw invalid('inputs', `must have 1 to ${limits.maxCount} rows, had ${rows}`);
+}
+
+/** A single row of one input may serve all rows of another. */
+function givenRows(operation: Operation, given: Tensors): number | undefined {
+  const rows = operation.inputs.filter(isBatchPort).map(port => given[port.name]?.shape[0]);
+  return rows.find(count => count !== undefined && count !== 1);
 }
 
 function joinOutputs(operation: Operation, parts: readonly Tensors[]): Tensors {
@@ -88,6 +122,12 @@ function joinOutputs(operation: Operation, parts: readonly Tensors[]): Tensors {
     joined[name] = concatenate(parts.flatMap(part => part[name] ?? []));
   }
   return joined;
+}
+
+function outputOf(outputs: Tensors, name: string): Tensor {
+  const tensor = outputs[name];
+  if (tensor === undefined) throw new GenserveError('INTERNAL', `the graph gave no output ${name}`);
+  return tensor;
 }
 
 function readParameter(parameters: Parameters, name: string, greatest: number): number | undefined {

@@ -1,8 +1,10 @@
 // Operations as models of the Open Inference Protocol: `<bundle>.<operation>`, and the bare name for `sample` (contract, section 7).
+import { modelConfig } from '@genserve/proto/wire';
 import { findOperation, GenserveError, type Operation, type Port } from '@genserve/runtime';
 import type { ServedModel } from '../repository/model.js';
-import type { Repository } from '../repository/repository.js';
-import { type Datatype, datatypeOf } from './tensors.js';
+import type { Entry, Repository } from '../repository/repository.js';
+import { isBatchPort } from '../scheduler/batch.js';
+import { datatypeOf } from './tensors.js';
 
 export interface InferenceModel {
   readonly model: ServedModel;
@@ -11,7 +13,7 @@ export interface InferenceModel {
 
 export interface TensorMetadata {
   readonly name: string;
-  readonly datatype: Datatype;
+  readonly datatype: 'FP32' | 'INT32';
   /** -1 is the batch. */
   readonly shape: number[];
 }
@@ -22,9 +24,15 @@ export interface ModelMetadata {
   readonly platform: string;
   readonly inputs: TensorMetadata[];
   readonly outputs: TensorMetadata[];
+  /** `optional_inputs` (noise is drawn, others take their defaults) and the `models` that the bundle has, with commas between. */
+  readonly properties: Record<string, string>;
 }
 
-export const serverMetadata = { name: 'genserve', version: '0.1.0', extensions: ['binary_tensor_data'] };
+export const serverMetadata = {
+  name: 'genserve',
+  version: '0.1.0',
+  extensions: ['binary_tensor_data', 'model_repository', 'model_configuration', 'parameters', 'statistics'],
+};
 
 /** @throws MODEL_NOT_FOUND (an operation that the bundle lacks is such a model), MODEL_UNAVAILABLE */
 export function findInferenceModel(repository: Repository, name: string, version: string): InferenceModel {
@@ -38,9 +46,9 @@ export function findInferenceModel(repository: Repository, name: string, version
   }
 }
 
-/** @throws MODEL_NOT_FOUND */
-export function isInferenceModelReady(repository: Repository, name: string, version: string): boolean {
-  return repository.entry(splitName(name).bundle, readVersion(version)).state === 'ready';
+/** The bundle's entry, ready or not. @throws MODEL_NOT_FOUND */
+export function findEntry(repository: Repository, name: string, version: string): Entry {
+  return repository.entry(splitName(name).bundle, readVersion(version));
 }
 
 export function metadataOf(repository: Repository, name: string, version: string): ModelMetadata {
@@ -51,11 +59,48 @@ export function metadataOf(repository: Repository, name: string, version: string
     platform: 'onnx_onnxv1',
     inputs: operation.inputs.map(describePort),
     outputs: operation.outputs.map(describePort),
+    properties: {
+      family: model.manifest.family?.name ?? '',
+      optional_inputs: operation.inputs
+        .filter(isOptional)
+        .map(port => port.name)
+        .join(),
+      models: model.manifest.operations.map(candidate => `${model.name}.${candidate.name}`).join(),
+    },
   };
 }
 
+/** What Triton's tools ask for. Where `maxBatchSize` is above 0, shapes are told without the batch. */
+export function configurationOf(
+  repository: Repository,
+  name: string,
+  version: string,
+  maxCount: number,
+): modelConfig.ModelConfig {
+  const { operation } = findInferenceModel(repository, name, version);
+  const batches = [...operation.inputs, ...operation.outputs].every(isBatchPort);
+  const describe = (port: Port) => ({
+    name: port.name,
+    dataType: datatypeOf(port) === 'FP32' ? modelConfig.DataType.TYPE_FP32 : modelConfig.DataType.TYPE_INT32,
+    dims: describePort(port).shape.slice(batches ? 1 : 0),
+  });
+  return {
+    name,
+    platform: 'onnxruntime_onnx',
+    backend: 'onnxruntime',
+    maxBatchSize: batches ? maxCount : 0,
+    input: operation.inputs.map(port => ({ ...describe(port), optional: isOptional(port) })),
+    output: operation.outputs.map(describe),
+  };
+}
+
+/** An input that need not be given. */
+export function isOptional({ role, default: value }: Port): boolean {
+  return role === 'noise' || value !== undefined;
+}
+
 function describePort(port: Port): TensorMetadata {
-  const shape = port.shape.map((length, dimension) => (dimension === 0 && length === 0 ? -1 : length));
+  const shape = isBatchPort(port) ? [-1, ...port.shape.slice(1)] : [...port.shape];
   return { name: port.name, datatype: datatypeOf(port), shape };
 }
 

@@ -1,6 +1,7 @@
 // A verb of the service, the same for HTTP and gRPC: from a request message to response messages, without a socket.
 import type { Runner } from '@genserve/runtime';
 import type { z } from 'zod';
+import type { Statistics } from '../inference/statistics.js';
 import type { Limits } from '../options.js';
 import type { ServedModel } from '../repository/model.js';
 import type { Repository } from '../repository/repository.js';
@@ -10,6 +11,7 @@ import type { RequestScope } from '../request-scope.js';
 export interface Services {
   readonly repository: Repository;
   readonly limits: Limits;
+  readonly statistics: Statistics;
   /** Runs the steps of one request: the first may be refused as OVERLOADED, later ones are not. */
   runnerFor(model: ServedModel, request: RequestScope): Runner;
 }
