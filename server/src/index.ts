@@ -1,3 +1,3 @@
 // The public API of @genserve/server.
-export type { ServerOptions } from './options.js';
+export { optionPaths, type ServerOptions, type Settings } from './options.js';
 export { closeOnSignals, type GenserveServer, type ModelStatus, startServer } from './server.js';

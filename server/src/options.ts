@@ -87,13 +87,36 @@ const schema = z.strictObject({
   cors: z.boolean().default(true),
   /** Cross-origin isolation of the pages, for threads in WebAssembly. */
   isolate: z.boolean().default(true),
-  drainMs: milliseconds.default(10_000),
+  drain: z
+    .strictObject({
+      /** After SIGTERM: how long health says "not ready" while requests are still taken, so that callers go elsewhere. */
+      delayMs: z.number().min(0).max(600_000).default(0),
+      /** Longest wait for the requests under way after that. */
+      limitMs: milliseconds.default(10_000),
+    })
+    .prefault({}),
 });
 
 /** What a caller of `startServer` writes; every part has a default. */
 export type ServerOptions = z.input<typeof schema>;
 export type Settings = z.output<typeof schema>;
 export type Limits = Settings['limits'];
+
+/** Every option by its dotted path, e.g. executors.count. */
+export const optionPaths: readonly string[] = pathsOf(schema);
+
+function pathsOf(object: z.ZodObject, before = ''): string[] {
+  return Object.entries(object.shape).flatMap(([key, value]) => {
+    const inner = objectIn(value);
+    return inner === undefined ? [before + key] : pathsOf(inner, `${before}${key}.`);
+  });
+}
+
+/** What is left of a section without its default. */
+function objectIn(type: unknown): z.ZodObject | undefined {
+  if (type instanceof z.ZodObject) return type;
+  return type instanceof z.ZodPrefault || type instanceof z.ZodOptional ? objectIn(type.unwrap()) : undefined;
+}
 
 /** @throws GenserveError CONFIGURATION_INVALID with the option that is wrong. */
 export function parseOptions(options: ServerOptions): Settings {

@@ -58,6 +58,17 @@ test('close finishes what is under way and takes nothing new', async () => {
   expect(() => process.kill(pid, 0)).toThrow();
 });
 
+test('health says "not ready" before requests are refused', async () => {
+  serving = await serve({ drain: { delayMs: 1000 } });
+  const { server, url } = serving;
+  const closed = server.close();
+  expect((await fetch(`${url}/v2/health/ready`)).status).toBe(503);
+  expect((await fetch(`${url}/v2/health/live`)).status).toBe(200);
+  expect((await serving.post('/v1/models/tiny:sample', { seed: 1 })).status).toBe(200);
+  await closed;
+  await expect(fetch(`${url}/v1/models`)).rejects.toThrow();
+});
+
 test('SIGTERM ends the process in order', async () => {
   const models = await modelFolder();
   await models.add('tiny');

@@ -8,7 +8,7 @@ import { exampleCalls } from './http/pages.js';
 import { startHttp } from './http/server.js';
 import { Statistics } from './inference/statistics.js';
 import { tellAll } from './observer.js';
-import { parseOptions, type ServerOptions } from './options.js';
+import { parseOptions, type ServerOptions, type Settings } from './options.js';
 import { Readiness } from './readiness.js';
 import { folderCatalogue } from './repository/folder-catalogue.js';
 import type { ServedModel } from './repository/model.js';
@@ -21,6 +21,8 @@ import type { Services } from './verbs/verb.js';
 export interface GenserveServer {
   readonly httpPort: number;
   readonly grpcPort: number;
+  /** What it was told, defaults included. */
+  readonly settings: Settings;
   /** Process ids of the executors. */
   readonly executors: readonly number[];
   /** Settles when every bundle has been loaded, or found wanting. */
@@ -29,7 +31,7 @@ export interface GenserveServer {
   models(): readonly ModelStatus[];
   /** Commands to try, for the first model that is ready. */
   exampleCalls(): string;
-  /** Not ready, no new requests, what is under way is finished (`drainMs` at most), then the end. */
+  /** Not ready, no new requests, what is under way is finished (within limits), then the end. */
   close(): Promise<void>;
 }
 
@@ -44,7 +46,7 @@ export interface ModelStatus {
 /** Listens at once; models become ready one after another. @throws GenserveError CONFIGURATION_INVALID */
 export async function startServer(options: ServerOptions = {}): Promise<GenserveServer> {
   const settings = parseOptions(options);
-  const { executors, batching, queue, limits, host, drainMs } = settings;
+  const { executors, batching, queue, limits, host, drain } = settings;
   const readiness = new Readiness();
   const statistics = new Statistics();
   const observer = tellAll([statistics]);
@@ -96,12 +98,14 @@ export async function startServer(options: ServerOptions = {}): Promise<Genserve
   const close = async (): Promise<void> => {
     readiness.ready = false;
     clearInterval(polls);
-    await Promise.race([Promise.all([httpSide.drain(), grpcSide.drain()]), pause(drainMs)]);
+    if (drain.delayMs > 0) await pause(drain.delayMs);
+    await Promise.race([Promise.all([httpSide.drain(), grpcSide.drain()]), pause(drain.limitMs)]);
     httpSide.close();
     grpcSide.close();
     await pool.close();
   };
   return {
+    settings,
     httpPort: httpSide.port,
     grpcPort: grpcSide.port,
     get executors() {

@@ -57,7 +57,8 @@ export async function startHttp(services: Services, readiness: Readiness, settin
     port: (server.address() as AddressInfo).port,
     drain: () =>
       new Promise(resolve => {
-        // Connections that become idle from now on end at once.
+        // Callers are told not to use their connection again, and those that become idle end at once.
+        server.prependListener('request', (_request, response) => response.setHeader('Connection', 'close'));
         server.keepAliveTimeout = 1;
         server.close(() => resolve());
         server.closeIdleConnections();
