@@ -8,7 +8,7 @@ import { counter } from '../progress.js';
 
 interface Flags {
   readonly data: string;
-  readonly metric: 'nll';
+  readonly metric: 'nll' | 'accuracy';
   readonly k?: number;
   readonly limit?: number;
   readonly split: 'train' | 'calibration' | 'test';
@@ -23,8 +23,8 @@ export function evaluateCommand(): Command {
     .argument('<bundle>', 'models/<name>, models/<name>/<version>, or a name below models/')
     .requiredOption('--data <name|path>', 'data set or path')
     .addOption(
-      new Option('--metric <name>', 'what to measure: nll, the negative log-likelihood')
-        .choices(['nll'])
+      new Option('--metric <name>', 'what to measure: nll, the negative log-likelihood; accuracy, of a classifier')
+        .choices(['nll', 'accuracy'])
         .default('nll'),
     )
     .option('--k <count>', 'importance samples for a bound; 100 when absent', positiveInteger)

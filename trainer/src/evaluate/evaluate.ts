@@ -2,10 +2,11 @@
 import { domainShape, GenserveError } from '@genserve/runtime';
 import type { Dataset } from '../data/dataset.js';
 import { type OpenOptions, openGenerator } from '../export/open.js';
+import { evaluateAccuracy } from './accuracy.js';
 import { evaluateLikelihood, type LikelihoodEvaluationOptions } from './likelihood.js';
 
 export interface EvaluateOptions extends OpenOptions, Omit<LikelihoodEvaluationOptions, 'draws'> {
-  readonly metric: 'nll';
+  readonly metric: 'nll' | 'accuracy';
   /** Importance samples; 100 when absent. */
   readonly k?: number | undefined;
   /** 'test' when absent. */
@@ -26,6 +27,11 @@ export async function evaluate(bundle: string, dataset: Dataset, options: Evalua
     const { manifest } = generator;
     checkShape(manifest.domain, dataset);
     const split = options.split ?? 'test';
+    const context = { bundle: `${manifest.name}/${manifest.version}`, dataset: dataset.name, split };
+    if (options.metric === 'accuracy') {
+      const { metrics, rows, labelled } = await evaluateAccuracy(generator, dataset[split], options);
+      return { metrics, context: { ...context, rows, labelled } };
+    }
     const { draws, rows, seed, metrics } = await evaluateLikelihood(generator, dataset[split], {
       ...options,
       draws: options.k,
@@ -33,9 +39,7 @@ export async function evaluate(bundle: string, dataset: Dataset, options: Evalua
     return {
       metrics,
       context: {
-        bundle: `${manifest.name}/${manifest.version}`,
-        dataset: dataset.name,
-        split,
+        ...context,
         rows,
         k: draws,
         seed,

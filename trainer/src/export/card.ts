@@ -2,7 +2,7 @@
 import type { Manifest } from '@genserve/runtime';
 
 export function modelCard(manifest: Manifest): string {
-  const { name, version, family, domain, operations, likelihood, scores, licence, provenance } = manifest;
+  const { name, version, family, domain, files, operations, likelihood, scores, licence, provenance } = manifest;
   const image = domain?.image;
   const lines = [
     `# ${name}, version ${version}`,
@@ -16,11 +16,10 @@ export function modelCard(manifest: Manifest): string {
           `- **Domain**: images ${image.height}x${image.width}x${image.channels}, ${image.levels || 'continuous'} levels, binarisation ${image.binarisation}, ${image.polarity}`,
         ]
       : []),
-    `- **Likelihood**: ${likelihood?.kind}; ${likelihood?.measure}`,
+    ...(likelihood?.kind === 'none' ? [] : [`- **Likelihood**: ${likelihood?.kind}; ${likelihood?.measure}`]),
     `- **Licence**: model ${licence?.model}; data ${licence?.data} (${licence?.attribution})`,
     '',
-    '![samples](preview.png)',
-    '',
+    ...(files.some(({ path }) => path === 'preview.png') ? ['![samples](preview.png)', ''] : []),
     '| operation | inputs | outputs | parameters | multiply-accumulates per sample |',
     '|---|---|---|---|---|',
     ...operations.map(({ name: operation, inputs, outputs, cost }) => {

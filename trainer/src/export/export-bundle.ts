@@ -16,6 +16,7 @@ import {
   type Tensor,
 } from '@genserve/runtime';
 import type { Dataset } from '../data/dataset.js';
+import { evaluateAccuracy } from '../evaluate/accuracy.js';
 import { evaluateLikelihood } from '../evaluate/likelihood.js';
 import { familyOf } from '../families/load.js';
 import type { Family, Model, PortSpec } from '../family.js';
@@ -81,7 +82,7 @@ export async function exportBundle(runFolder: string, options: ExportOptions = {
     for (const [path, bytes] of prepared.files) files.set(path, bytes);
     const variants = [{ name: 'float16', folder: 'float16', maxError: await variantError(draft, files, generator) }];
     const golden = await recordGolden(generator);
-    if (draft.domain?.image) files.set('preview.png', await preview(generator));
+    if (draft.domain?.image && has(draft, 'sample')) files.set('preview.png', await preview(generator));
     files.set('report.html', Uint8Array.from(await readFile(await writeReport(runFolder))));
     options.onProgress?.('evaluate');
     const metrics = await testMetrics(generator, dataset, options);
@@ -272,12 +273,20 @@ async function testMetrics(
   dataset: Dataset,
   options: ExportOptions,
 ): Promise<Record<string, number>> {
-  if (generator.manifest.likelihood?.kind === 'none' || dataset.test.count === 0) return {};
-  const { rows, k } = options.evaluation ?? { rows: 1000, k: 100 };
-  const evaluation = await evaluateLikelihood(generator, dataset.test, { limit: rows, draws: k });
-  return Object.fromEntries([
-    ...Object.entries(evaluation.metrics).map(([name, value]) => [`test.${name}`, value]),
-    ['test.rows', evaluation.rows],
-    ['test.k', evaluation.draws],
-  ]);
+  const { manifest } = generator;
+  if (dataset.test.count === 0) return {};
+  const figures: [string, number][] = [];
+  const { rows: limit, k } = options.evaluation ?? { rows: 1000, k: 100 };
+  if (manifest.likelihood?.kind !== 'none') {
+    const { metrics, rows, draws } = await evaluateLikelihood(generator, dataset.test, { limit, draws: k });
+    figures.push(...Object.entries(metrics), ['rows', rows], ['k', draws]);
+  }
+  // A classifier is cheap to run: on all of the test data.
+  if (has(manifest, 'classify'))
+    figures.push(...Object.entries((await evaluateAccuracy(generator, dataset.test)).metrics));
+  return Object.fromEntries(figures.map(([name, value]) => [`test.${name}`, value]));
+}
+
+function has({ operations }: Manifest, name: string): boolean {
+  return operations.some(operation => operation.name === name);
 }

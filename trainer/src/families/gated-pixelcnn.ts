@@ -1,6 +1,5 @@
 // Gated PixelCNN (van den Oord et al. 2016): p(x) as a product over pixels in raster order, each a Bernoulli variable
 // whose logit a gated convolutional network computes from the pixels before it; optionally conditional on a label.
-import { GenserveError, type ImageDomain } from '@genserve/runtime';
 import { z } from 'zod';
 import type { Family, NoiseSpec } from '../family.js';
 import { gatedStack } from '../nn/masked-gated-stack.js';
@@ -13,6 +12,7 @@ import {
   type ConditionInput,
 } from './binary-autoregressive.js';
 import { binaryDomain } from './binary-domain.js';
+import { classCount } from './class-count.js';
 import { rasterSampler } from './raster-sampler.js';
 
 const oddSize = z
@@ -67,7 +67,7 @@ export const gatedPixelCnn: Family<GatedPixelCnnConfiguration> = {
 
   build(settings, domain, scope) {
     const image = binaryImageOf('gated-pixelcnn', domain);
-    const classes = settings.condition === 'label' ? classCount(image) : 0;
+    const classes = settings.condition === 'label' ? classCount(image, 'gated-pixelcnn', 'configuration.condition') : 0;
     const stack = gatedStack(scope, { ...settings, width: image.width, inputs: 1, outputs: 1, vector: classes });
     // h of eq. 4: the label as one of K, or zero where there is none.
     const condition: ConditionInput | undefined =
@@ -108,10 +108,3 @@ export const gatedPixelCnn: Family<GatedPixelCnnConfiguration> = {
     };
   },
 };
-
-function classCount({ labels }: ImageDomain): number {
-  if (labels.length > 0) return labels.length;
-  throw new GenserveError('CONFIGURATION_INVALID', 'condition: the data have no labels to be conditioned on', {
-    field: 'configuration.condition',
-  });
-}

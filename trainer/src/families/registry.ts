@@ -1,6 +1,7 @@
 // The families that ship with genserve, by name. Users bring their own as modules (contract, section 6).
 import { GenserveError } from '@genserve/runtime';
 import type { Family } from '../family.js';
+import { classifier } from './classifier.js';
 import { dcgan } from './dcgan.js';
 import { gatedPixelCnn } from './gated-pixelcnn.js';
 import { glow } from './glow.js';
@@ -23,6 +24,7 @@ export const families: Readonly<Record<string, Family>> = Object.fromEntries(
     erase(glow),
     erase(maf),
     erase(dcgan),
+    erase(classifier),
   ].map(family => [family.name, family]),
 );
 

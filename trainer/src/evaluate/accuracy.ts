@@ -1,0 +1,63 @@
+// How often a bundle's `classify` is right.
+import { type BundleGenerator, buildFeeds, findOperation, float32, GenserveError } from '@genserve/runtime';
+import { rowsInOrder } from '../data/batches.js';
+import type { Split } from '../data/dataset.js';
+
+export interface AccuracyOptions {
+  /** First rows of the split; all when absent. */
+  readonly limit?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+export interface Accuracy {
+  readonly rows: number;
+  /** Rows that bear a label; the others say nothing. */
+  readonly labelled: number;
+  /** accuracy, and accuracy.<label> of the rows of each class: shares, 0 to 1. */
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+const ROWS_PER_CHUNK = 200;
+
+/** Throws OPERATION_UNSUPPORTED where the bundle has no `classify`, INVALID_ARGUMENT where no row has a label. */
+export async function evaluateAccuracy(
+  { manifest, runner }: BundleGenerator,
+  split: Split,
+  { limit = split.count, signal, onProgress }: AccuracyOptions = {},
+): Promise<Accuracy> {
+  const operation = findOperation(manifest, 'classify');
+  const port = operation.inputs.find(({ role }) => role === 'data')!; // every classifier's
+  const output = operation.outputs.find(({ role }) => role === 'logits')!;
+  const rows = Math.min(limit, split.count);
+  const right = new Map<number, boolean[]>();
+  for (let first = 0; first < rows; first += ROWS_PER_CHUNK) {
+    signal?.throwIfAborted();
+    const count = Math.min(ROWS_PER_CHUNK, rows - first);
+    const { data, labels } = await rowsInOrder(split, manifest.domain!, { first, count, seed: 0 });
+    const x = float32([count, ...port.shape.slice(1)], data);
+    const feeds = buildFeeds(manifest, operation, count, { [port.name]: x }, { seed: 0 });
+    const logits = (await runner.run(operation.name, feeds, { signal }))[output.name]!.data;
+    const classes = logits.length / count;
+    labels?.forEach((label, row) => {
+      if (label < 0) return;
+      const answers = Array.from(logits.subarray(row * classes, (row + 1) * classes));
+      right.set(label, [...(right.get(label) ?? []), answers.indexOf(Math.max(...answers)) === label]);
+    });
+    onProgress?.(first + count, rows);
+  }
+  const all = [...right.values()].flat();
+  if (all.length === 0)
+    throw new GenserveError('INVALID_ARGUMENT', 'data: no row has a label to compare with', { field: 'data' });
+  const share = (hits: readonly boolean[]) => hits.filter(Boolean).length / hits.length;
+  const names = manifest.domain?.image?.labels ?? [];
+  const perClass = [...right].sort(([a], [b]) => a - b);
+  return {
+    rows,
+    labelled: all.length,
+    metrics: {
+      accuracy: share(all),
+      ...Object.fromEntries(perClass.map(([label, hits]) => [`accuracy.${names[label] ?? label}`, share(hits)])),
+    },
+  };
+}
