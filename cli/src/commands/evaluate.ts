@@ -1,6 +1,7 @@
 // `genserve evaluate`: how good a bundle is, measured from the bundle alone.
 import { Command, Option } from 'commander';
 import { bundleFolder } from '../bundle.js';
+import { evaluateAnomalies } from '../evaluate-anomalies.js';
 import { interruptible } from '../interrupt.js';
 import { jsonOption, positiveInteger, wholeNumber } from '../options.js';
 import { print, printFigures, table } from '../output.js';
@@ -8,7 +9,8 @@ import { counter } from '../progress.js';
 
 interface Flags {
   readonly data: string;
-  readonly metric: 'nll' | 'accuracy';
+  readonly metric?: 'nll' | 'accuracy' | 'anomaly';
+  readonly anomaly?: string;
   readonly k?: number;
   readonly limit?: number;
   readonly split: 'train' | 'calibration' | 'test';
@@ -23,9 +25,14 @@ export function evaluateCommand(): Command {
     .argument('<bundle>', 'models/<name>, models/<name>/<version>, or a name below models/')
     .requiredOption('--data <name|path>', 'data set or path')
     .addOption(
-      new Option('--metric <name>', 'what to measure: nll, the negative log-likelihood; accuracy, of a classifier')
-        .choices(['nll', 'accuracy'])
-        .default('nll'),
+      new Option(
+        '--metric <name>',
+        'what to measure: nll, the negative log-likelihood (the default); accuracy, of a classifier; anomaly, with --anomaly',
+      ).choices(['nll', 'accuracy', 'anomaly']),
+    )
+    .option(
+      '--anomaly <names>',
+      'how well scores tell these data sets from --data, separated by commas: names or paths, constant, noise, emoji',
     )
     .option('--k <count>', 'importance samples for a bound; 100 when absent', positiveInteger)
     .option('--limit <rows>', 'only the first rows', positiveInteger)
@@ -35,13 +42,15 @@ export function evaluateCommand(): Command {
     .option('--seed <number>', 'of binarisation and importance samples', wholeNumber, 0)
     .option('--variant <name>', 'e.g. float16; the float32 graphs when absent')
     .addOption(jsonOption())
-    .addHelpText('after', '\nExample:\n  $ genserve evaluate models/mnist-vae --data mnist --limit 1000 --k 100\n')
+    .addHelpText('after', examples)
     .action(async (reference: string, flags: Flags) => {
       const folder = bundleFolder(reference);
+      const { metric = flags.anomaly === undefined ? 'nll' : 'anomaly' } = flags;
+      if (metric === 'anomaly') return await evaluateAnomalies(folder, flags);
       const { evaluate, openDataset } = await import('@genserve/trainer');
       const dataset = await openDataset(flags.data);
       const { metrics, context } = await interruptible('stopping', signal =>
-        evaluate(folder, dataset, { ...flags, signal, onProgress: counter('rows') }),
+        evaluate(folder, dataset, { ...flags, metric, signal, onProgress: counter('rows') }),
       );
       if (flags.json) printFigures({ metrics, context });
       else {
@@ -55,3 +64,9 @@ export function evaluateCommand(): Command {
       }
     });
 }
+
+const examples = `
+Examples:
+  $ genserve evaluate models/mnist-vae --data mnist --limit 1000 --k 100
+  $ genserve evaluate models/fashion-vae --data fashion-mnist --anomaly mnist,constant,noise,emoji
+`;

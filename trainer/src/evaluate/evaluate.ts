@@ -53,7 +53,8 @@ export async function evaluate(bundle: string, dataset: Dataset, options: Evalua
   }
 }
 
-function checkShape(model: Dataset['domain'] | undefined, dataset: Dataset): void {
+/** Throws INVALID_ARGUMENT where the data do not have the model's shape. */
+export function checkShape(model: Dataset['domain'] | undefined, dataset: Dataset): void {
   const [wanted, found] = [domainShape(model), domainShape(dataset.domain)];
   if (wanted.join() !== found.join())
     throw new GenserveError('INVALID_ARGUMENT', `data: rows of shape [${found}] where the model takes [${wanted}]`, {

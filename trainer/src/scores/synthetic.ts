@@ -48,6 +48,28 @@ export async function syntheticAnomalies(
   ];
 }
 
+/** Pictures that need no data: what `evaluate --anomaly` takes by name. */
+export const madeAnomalies: Readonly<
+  Record<string, (image: ImageDomain, count: number) => Promise<SyntheticAnomalies | undefined>>
+> = {
+  /** Of one grey value each, from black to white. */
+  async constant({ height, width, channels }, count) {
+    const size = height * width * channels;
+    const rows = Float32Array.from({ length: count * size }, (_, i) => Math.floor(i / size) / Math.max(1, count - 1));
+    return { kind: 'constant', rows, count };
+  },
+  /** Each value by itself, uniform. */
+  async noise({ height, width, channels }, count) {
+    const rows = new Float32Array(count * height * width * channels);
+    new NoiseStream(SEED, 'synthetic/uniform', 'uniform').fill(rows, 0);
+    return { kind: 'noise', rows, count };
+  },
+  async emoji(image, count) {
+    const rows = await emojiRows(image, count);
+    return rows && { kind: 'emoji', rows, count: rows.length / (image.height * image.width * image.channels) };
+  },
+};
+
 /** Turned by quarters; pictures that are not square are turned by half alone. */
 function rotated(picture: Float32Array, { height, width, channels }: ImageDomain, quarters: number): Float32Array {
   const turns = height === width ? quarters : 2;
@@ -87,7 +109,7 @@ function noisy(picture: Float32Array, strength: number, row: number): Float32Arr
 }
 
 /** Emoji in the model's size, colours and polarity; undefined where they are not installed. */
-export async function emojiRows(image: ImageDomain, count: number): Promise<Float32Array<ArrayBuffer> | undefined> {
+async function emojiRows(image: ImageDomain, count: number): Promise<Float32Array<ArrayBuffer> | undefined> {
   const { height, width, channels, polarity } = image;
   const side = 32;
   const dataset = await openDataset('emoji-google', { size: side, channels: channels === 3 ? 3 : 1 }).catch(
