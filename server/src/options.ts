@@ -69,7 +69,7 @@ const schema = z.strictObject({
         .min(1)
         .default(256 * 1024 * 1024),
       /** A request that would wait longer, as far as can be predicted, is refused. */
-      maxWaitMs: milliseconds.default(10_000),
+      maxWaitMs: milliseconds.default(1_500),
     })
     .prefault({}),
   limits: z

@@ -13,7 +13,39 @@ interface TrainFlags {
 }
 
 export function benchCommand(): Command {
-  return new Command('bench').description('measure genserve beside its rivals').addCommand(benchTrainCommand());
+  return new Command('bench')
+    .description('measure genserve beside its rivals')
+    .addCommand(benchTrainCommand())
+    .addCommand(benchServeCommand());
+}
+
+interface ServeFlags {
+  readonly models: string;
+  readonly model?: string[];
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly overload?: number;
+  readonly json?: boolean;
+}
+
+function benchServeCommand(): Command {
+  return new Command('serve')
+    .description('the server beside raw onnxruntime, the bare transport and an express handler, over both protocols')
+    .option('--models <folder>', 'model repository', 'models')
+    .option('--model <name>', 'only this one; may be given several times', collect)
+    .option('--rounds <count>', 'turns of each side', positiveInteger, 3)
+    .option('--seconds <count>', 'of each turn', positiveInteger, 3)
+    .option('--overload <seconds>', 'and three times the load that it can take, for so long', positiveInteger)
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExample:\n  $ genserve bench serve --model mnist-vae --overload 60\n')
+    .action(async ({ json, model: names, overload: overloadSeconds, ...options }: ServeFlags) => {
+      const { benchServe } = await import('@genserve/benchmarks');
+      const { metrics, context, table } = await benchServe({ ...options, names, overloadSeconds, log: say });
+      if (json) {
+        say(table);
+        printFigures({ metrics, context });
+      } else print(table);
+    });
 }
 
 function benchTrainCommand(): Command {
