@@ -10,6 +10,7 @@ import { maf } from './maf.js';
 import { pixelCnn } from './pixelcnn.js';
 import { pixelVae } from './pixelvae.js';
 import { vae } from './vae.js';
+import { wganGp } from './wgan-gp.js';
 
 // A family is only ever used with its own configuration; outside its file that type is opaque.
 const erase = <Configuration>(family: Family<Configuration>): Family => family as unknown as Family;
@@ -25,6 +26,7 @@ export const families: Readonly<Record<string, Family>> = Object.fromEntries(
     erase(maf),
     erase(dcgan),
     erase(classifier),
+    erase(wganGp),
   ].map(family => [family.name, family]),
 );
 
