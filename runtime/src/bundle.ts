@@ -137,7 +137,7 @@ class CheckedBundle implements Bundle {
 }
 
 function mismatch(path: string, message: string): GenserveError {
-  return new GenserveError('INTEGRITY_MISMATCH', `${path} ${message}: the file is damaged or was changed`, {
+  return new GenserveError('INTEGRITY_MISMATCH', `${path} ${message}`, {
     field: path,
   });
 }

@@ -138,9 +138,9 @@ describe('parseManifest', () => {
   });
 
   it.each<[path: string, value: unknown, field: string, message: RegExp]>([
-    ['conditions.0.frequencies', [1], 'conditions[0].frequencies', /one number for each of the 2 labels/],
-    ['conditions.0.frequencies', [0, 0], 'conditions[0].frequencies', /shares/],
-    ['conditions.0.frequencies', [-1, 2], 'conditions[0].frequencies', /shares/],
+    ['conditions.0.frequencies', [1], 'conditions[0].frequencies', /one share, 0 or more, for each of the 2 labels/],
+    ['conditions.0.frequencies', [0, 0], 'conditions[0].frequencies', /one share/],
+    ['conditions.0.frequencies', [-1, 2], 'conditions[0].frequencies', /one share/],
     ['conditions.0.kind', 'mood', 'conditions[0].kind', /label, vector, attributes, text/],
     ['conditions', [], 'operations[0].inputs[1]', /conditions state no label/],
     ['operations.0.inputs.1.dtype', 'float32', 'operations[0].inputs[1].dtype', /must be int32 for a label/],

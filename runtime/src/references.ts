@@ -23,12 +23,10 @@ export function checkReferences(manifest: Manifest): void {
   };
 
   manifest.conditions.forEach(({ kind, size, frequencies }, index) => {
-    if (kind === 'label' && frequencies.length > 0) {
-      const field = `conditions[${index}].frequencies`;
-      if (frequencies.length !== size) throw wrong(field, `must be one number for each of the ${size} labels`);
-      if (frequencies.some(share => share < 0) || !frequencies.some(share => share > 0))
-        throw wrong(field, 'must be shares of the training data, 0 or more');
-    }
+    if (kind !== 'label' || frequencies.length === 0) return;
+    const isShares = frequencies.every(share => share >= 0) && frequencies.some(share => share > 0);
+    if (frequencies.length !== size || !isShares)
+      throw wrong(`conditions[${index}].frequencies`, `must be one share, 0 or more, for each of the ${size} labels`);
   });
   manifest.operations.forEach((operation, index) => {
     const field = `operations[${index}]`;
@@ -98,7 +96,7 @@ function checkPort(
   if (role !== 'count' && port.shape[0] !== 0) throw wrong(`${field}.shape`, 'must begin with 0 (the batch)');
   if (role === 'count') must([], 'for a count');
   if (role === 'count' && port.default === undefined)
-    throw wrong(`${field}.default`, 'must be given for a count, so that a run without it is a whole one');
+    throw wrong(`${field}.default`, 'must be given for a count: a run without it is a whole one');
   if (dtype === 'float32' && (role === 'count' || role === 'label'))
     throw wrong(`${field}.dtype`, `must be int32 for a ${role}`);
   if (dtype === 'int32' && !['count', 'label', 'codes', 'text', 'data', 'state'].includes(role))

@@ -2,13 +2,11 @@
 // resumable autoregressive graph may run in slices of image rows (contract, sections 2 and 4).
 import type { Operation } from '@genserve/proto/manifest';
 import { throwIfAborted } from './cancel.js';
-import { GenserveError, invalid } from './errors.js';
-import { inputsOf } from './manifest.js';
+import { GenserveError } from './errors.js';
 import type { Runner } from './session.js';
-import { concatenate, int32, sizeOf, type Tensor, type Tensors, takeRows, zeros } from './tensor.js';
+import type { Tensors } from './tensor.js';
 
-/** The count ports of a resumable graph, int32 scalars whose defaults give the whole image in one run. */
-const FIRST_ROW = 'first_row';
+/** The count port that makes a graph a resumable one. */
 const ROW_COUNT = 'row_count';
 
 export interface StepPart {
@@ -16,6 +14,9 @@ export interface StepPart {
   /** Of a slice that is not the last: the rows of each picture that are drawn, of how many. */
   readonly drawn?: { readonly rows: number; readonly of: number } | undefined;
 }
+
+/** One run of one graph, checked for its outputs. */
+export type Run = (name: string, feeds: Tensors) => Promise<Tensors>;
 
 export interface StepOptions {
   readonly signal?: AbortSignal | undefined;
@@ -42,7 +43,7 @@ export async function* stepParts(
   feeds: Tensors,
   { signal, byRow = false }: StepOptions,
 ): AsyncGenerator<StepPart> {
-  const run = async (name: string, inputs: Tensors) => {
+  const run: Run = async (name, inputs) => {
     throwIfAborted(signal);
     const outputs = await runner.run(name, inputs, { signal });
     for (const port of operation.outputs)
@@ -51,93 +52,14 @@ export async function* stepParts(
     return outputs;
   };
   if (operation.members.length > 0) {
+    const { runMembers } = await import('./members.js');
     yield { outputs: await runMembers(run, operation, feeds) };
     return;
   }
   const share = byRow ? 0 : runner.rowsPerStep(operation.name);
   const resumable = operation.inputs.some(port => port.role === 'count' && port.name === ROW_COUNT);
-  if (resumable && share < 1) yield* runSlices(run, operation, feeds, share);
-  else yield { outputs: await run(operation.name, feeds) };
-}
-
-type Run = (name: string, feeds: Tensors) => Promise<Tensors>;
-
-/** Each row by the member that serves its label; answers come back in the order of the rows. */
-async function runMembers(run: Run, operation: Operation, feeds: Tensors): Promise<Tensors> {
-  const { name, members, inputs, outputs } = operation;
-  const [label] = inputsOf(operation, 'label');
-  // parseManifest asks ensembles for a label port.
-  const memberOf = Array.from(feeds[label!.name]!.data, value => {
-    const found = members.findIndex(({ labels }) => labels.includes(value));
-    if (found < 0) throw invalid('label', `no member of ${name} serves label ${value}`);
-    return found;
-  });
-  const order: number[] = [];
-  const parts: Tensors[] = [];
-  for (const member of new Set(memberOf)) {
-    const rows = [...memberOf.keys()].filter(row => memberOf[row] === member);
-    const part = inputs.map(port => {
-      const feed = feeds[port.name]!;
-      return [port.name, port.shape.length > 0 ? takeRows(feed, rows) : copy(feed)];
-    });
-    parts.push(await run(`${name}#${member}`, Object.fromEntries(part)));
-    order.push(...rows);
-  }
-  const back = memberOf.map((_, row) => order.indexOf(row));
-  return Object.fromEntries(
-    outputs.map(port => [port.name, takeRows(concatenate(parts.map(part => part[port.name]!)), back)]),
-  );
-}
-
-/**
- * Runs `share` of the image's rows at a time, handing each slice's caches (role state, outputs in the order of the
- * inputs) to the next. Data outputs are the slice's rows, or [batch, height, ...] with everything drawn so far: a later
- * slice may revise earlier rows.
- */
-async function* runSlices(
-  run: Run,
-  operation: Operation,
-  feeds: Tensors,
-  share: number,
-): AsyncGenerator<StepPart, void, undefined> {
-  const stateInputs = inputsOf(operation, 'state');
-  const stateOutputs = operation.outputs.filter(port => port.role === 'state');
-  const pictures = operation.outputs.filter(port => port.role === 'data');
-  const height = pictures[0]?.shape[1] ?? 1;
-  const slice = Math.max(1, Math.floor(height * share));
-  const results: Record<string, Tensor> = {};
-  let states: Tensors = {};
-  for (let first = 0; first < height; first += slice) {
-    const count = Math.min(slice, height - first);
-    const given = { ...feeds, ...states, [FIRST_ROW]: int32([], [first]), [ROW_COUNT]: int32([], [count]) };
-    // Copies, as a runner may transfer what it is given.
-    const outputs = await run(operation.name, mapTensors(given, copy));
-    states = Object.fromEntries(stateInputs.map(({ name }, i) => [name, outputs[stateOutputs[i]!.name]!]));
-    for (const { name } of pictures) {
-      const { dtype, shape, data } = outputs[name]!;
-      const [batch = 0, rows = 0, ...rest] = shape;
-      if (rows === height) {
-        results[name] = outputs[name]!;
-        continue;
-      }
-      const size = sizeOf(rest);
-      results[name] ??= { dtype, shape: [batch, height, ...rest], data: zeros(dtype, batch * height * size) };
-      for (let item = 0; item < batch; item++) {
-        const part = data.subarray(item * count * size, (item + 1) * count * size);
-        results[name].data.set(part, (item * height + first) * size);
-      }
-    }
-    const rows = first + count;
-    if (rows === height) yield { outputs: { ...outputs, ...results } };
-    // Copies, as the next slice goes on in the same arrays.
-    else yield { outputs: mapTensors(results, copy), drawn: { rows, of: height } };
-  }
-}
-
-function mapTensors(tensors: Tensors, change: (tensor: Tensor) => Tensor): Tensors {
-  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, change(tensor)]));
-}
-
-function copy(tensor: Tensor): Tensor {
-  return { ...tensor, data: tensor.data.slice() };
+  if (resumable && share < 1) {
+    const { runSlices } = await import('./slices.js');
+    yield* runSlices(run, operation, feeds, share);
+  } else yield { outputs: await run(operation.name, feeds) };
 }

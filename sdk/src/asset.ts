@@ -27,13 +27,25 @@ export async function fetchAsset(url: string, options: AssetOptions = {}): Promi
     if (!response.ok) throw unreachable(url, `answered ${response.status} ${response.statusText}`.trimEnd());
     const type = response.headers.get('content-type') ?? '';
     if (type.startsWith('text/html')) {
-      throw unreachable(url, `answered a web page (${type}) where a file was expected: is the path right?`);
+      throw unreachable(url, `answered a web page (${type}), not a file`);
     }
     return await readBody(response, options.onBytes);
   } catch (error) {
     throwIfAborted(signal);
     if (error instanceof GenserveError) throw error;
     throw unreachable(url, `could not be fetched: ${error instanceof Error ? error.message : error}`, error);
+  }
+}
+
+/** Says what is wrong with a .wasm file with which nothing could be started; undefined where nothing is. */
+export async function wasmProblem(url: string): Promise<GenserveError | undefined> {
+  try {
+    const magic = (await fetchAsset(url)).subarray(0, 4).join();
+    return magic === '0,97,115,109'
+      ? undefined
+      : unreachable(url, 'is not a WebAssembly file: it does not begin with \\0asm');
+  } catch (problem) {
+    return GenserveError.from(problem);
   }
 }
 

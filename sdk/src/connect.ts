@@ -1,5 +1,6 @@
 // Models on a server: a list of them, and one as a Generator.
 import { type CallOptions, type Manifest, parseManifest } from '@genserve/runtime';
+import { baseUrl } from './address.js';
 import { RemoteGenerator } from './remote/generator.js';
 import { HttpClient, type HttpOptions } from './remote/http.js';
 import { fieldsOf, listOf } from './remote/messages.js';
@@ -23,12 +24,6 @@ export interface ModelSummary {
   /** Why it is unavailable. */
   readonly reason: string;
   readonly operations: readonly string[];
-}
-
-/** The address with a slash at its end, so that paths go under it; relative ones are the page's. */
-export function baseUrl(url: string | URL): URL {
-  const absolute = new URL(url, globalThis.location?.href);
-  return absolute.pathname.endsWith('/') ? absolute : new URL(`${absolute.href}/`);
 }
 
 /** The models that a server has. Throws ASSET_UNREACHABLE where nobody answers. */

@@ -24,11 +24,18 @@ export type {
   TranslateOptions,
 } from '@genserve/runtime';
 export { type FitOptions, float32, GenserveError, int32, labelNames, type Pixels, toGrid } from '@genserve/runtime';
-export { clearCache } from './bundle/store.js';
-export type { ClientGenerator } from './client-generator.js';
+export { type CachedBundle, clearCache, evictFromCache, listCache } from './bundle/cache.js';
+export type { ClientGenerator, GenerateForm } from './client-generator.js';
 export { type ConnectOptions, connect, listModels, type ModelSummary, type ServerOptions } from './connect.js';
 export type { Device } from './device/adapter.js';
 export type { DeviceBackend, OrtAssets } from './device/onnxruntime.js';
 export { fromPixels, type SheetOptions, toBlob, toCanvas, toImageData } from './images.js';
-export { type Assets, type LoadOptions, loadGenerator } from './load.js';
+export {
+  type Assets,
+  type DeviceGenerator,
+  type HybridOptions,
+  type LoadOptions,
+  loadGenerator,
+  type Precision,
+} from './load.js';
 export type { RemoteGenerator } from './remote/generator.js';

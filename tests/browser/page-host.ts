@@ -10,6 +10,7 @@ import { build, type InlineConfig } from 'vite';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const fixtures = fileURLToPath(new URL('../../runtime/fixtures', import.meta.url));
+const models = fileURLToPath(new URL('../../models', import.meta.url));
 const types: Readonly<Record<string, string>> = {
   '.html': 'text/html',
   '.js': 'text/javascript',
@@ -44,6 +45,12 @@ export function pageBuild(outDir: string): InlineConfig {
   };
 }
 
+/** Bundles are the shipped models and the runtime's fixtures; the rest is the page. */
+function fileOf(path: string, folder: string): string {
+  if (!path.startsWith('/bundles/')) return join(folder, path === '/' ? 'index.html' : path);
+  return join(path.startsWith('/bundles/mnist-') ? models : fixtures, path.slice('/bundles'.length));
+}
+
 export async function hostPage(): Promise<PageHost> {
   const folder = await mkdtemp(join(tmpdir(), 'genserve-page-'));
   await build(pageBuild(folder));
@@ -53,9 +60,7 @@ export async function hostPage(): Promise<PageHost> {
   const server = createServer(async (request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
     requests.push(path);
-    const file = path.startsWith('/bundles/')
-      ? join(fixtures, path.slice('/bundles'.length))
-      : join(folder, path === '/' ? 'index.html' : path);
+    const file = fileOf(path, folder);
     const size = await stat(file).then(
       stats => (stats.isFile() ? stats.size : undefined),
       () => undefined,

@@ -64,6 +64,24 @@ function inPage(target: Page, bundle: string, device: 'auto' | 'wasm' | 'webgpu'
   );
 }
 
+/** The pictures of 20 calls that overlap, and of the same calls one by one; one model where both addresses are one. */
+function overlapping(target: Page, bundles: readonly [string, string]) {
+  return target.evaluate(async ([first, second]) => {
+    const one = await window.sdk.loadGenerator(first);
+    const other = second === first ? one : await window.sdk.loadGenerator(second);
+    const draw = async (i: number) => {
+      const { data } = await (i % 2 ? other : one).sample({ seed: i, count: 2 });
+      return Array.from(data.data);
+    };
+    const numbers = Array.from({ length: 20 }, (_, i) => i);
+    const overlapping = await Promise.all(numbers.map(draw));
+    const serial: number[][] = [];
+    for (const i of numbers) serial.push(await draw(i));
+    await Promise.all([one.dispose(), other.dispose()]);
+    return [overlapping, serial] as const;
+  }, bundles);
+}
+
 describe('a model in the worker of a page', () => {
   it('gives the numbers of Node', async () => {
     const drawn = await inPage(page, host.bundle('tiny/1'));
@@ -77,30 +95,39 @@ describe('a model in the worker of a page', () => {
     });
   });
 
-  it('gives them on an isolated page too, where WebAssembly has threads', async () => {
+  it('gives them in two threads on an isolated page, and says why it has one elsewhere', async () => {
+    const inThreads = (target: Page) =>
+      target.evaluate(async url => {
+        const generator = await window.sdk.loadGenerator(url, { threads: 2 });
+        const { data } = await generator.sample({ seed: 7, count: 16 });
+        await generator.dispose();
+        const { threads, threadsReason } = generator;
+        return { threads, threadsReason, isolated: crossOriginIsolated, values: Array.from(data.data) };
+      }, host.bundle('tiny/1'));
+    const alone = await inThreads(page);
+    expect(alone).toMatchObject({
+      isolated: false,
+      threads: 1,
+      threadsReason: expect.stringMatching(/not .*isolated/),
+    });
     host.isolated = true;
-    await page.reload();
-    const drawn = await inPage(page, host.bundle('tiny/1'));
-    expect(drawn.isolated).toBe(true);
-    expect(largestDifference(drawn.values, (await inNode.sample({ seed: 7, count: 16 })).data.data)).toBeLessThan(1e-4);
+    // A visitor of its own: scripts that a browser kept without the headers of isolation are refused with them.
+    const visitor = await browser.newContext();
+    const visit = await visitor.newPage();
+    await visit.goto(host.url);
+    const together = await inThreads(visit);
+    await visitor.close();
+    expect(together).toMatchObject({ isolated: true, threads: 2 });
+    expect(together.threadsReason).toBeUndefined();
+    expect(largestDifference(together.values, alone.values)).toBeLessThan(1e-4);
   });
 
-  it('settles 20 overlapping calls on two models as serial ones do', async () => {
-    const [together, alone] = await page.evaluate(
-      async ([first, second]) => {
-        const models = await Promise.all([window.sdk.loadGenerator(first), window.sdk.loadGenerator(second)]);
-        const draw = async (i: number) =>
-          Array.from((await models[i % 2]?.sample({ seed: i, count: 2 }))?.data.data ?? []);
-        const numbers = Array.from({ length: 20 }, (_, i) => i);
-        const overlapping = await Promise.all(numbers.map(draw));
-        const serial: number[][] = [];
-        for (const i of numbers) serial.push(await draw(i));
-        return [overlapping, serial] as const;
-      },
-      [host.bundle('tiny/1'), host.bundle('tiny-rows/1')] as const,
-    );
-    expect(together).toEqual(alone);
-    expect(together[0]).toHaveLength(512);
+  it('settles 20 overlapping calls on one and on two models as serial ones do', async () => {
+    for (const other of ['tiny/1', 'tiny-rows/1']) {
+      const [together, alone] = await overlapping(page, [host.bundle('tiny/1'), host.bundle(other)]);
+      expect(together).toEqual(alone);
+      expect(together[0]).toHaveLength(512);
+    }
   });
 
   it("works in an application's own worker", async () => {
@@ -274,11 +301,43 @@ describe('the second visit', () => {
     expect((await inPage(page, host.bundle('tiny/1'))).shape).toEqual([16, 16, 16, 1]);
   });
 
-  it('works without storage', async () => {
-    await page.evaluate(() => {
+  it('works where storage is full, and says so once', async () => {
+    const [warnings, kept] = await page.evaluate(async url => {
       Cache.prototype.put = () => Promise.reject(new DOMException('full', 'QuotaExceededError'));
-    });
-    expect((await inPage(page, host.bundle('tiny/1'))).shape).toEqual([16, 16, 16, 1]);
+      const warnings: string[] = [];
+      const generator = await window.sdk.loadGenerator(url, { onWarning: ({ reason }) => warnings.push(reason) });
+      await generator.sample();
+      await generator.dispose();
+      return [warnings, await window.sdk.listCache()] as const;
+    }, host.bundle('tiny/1'));
+    expect(warnings).toEqual(['STORAGE_FULL']);
+    expect(kept).toEqual([]);
+  });
+
+  it('lists what is kept, and forgets one bundle of it without the files that another needs', async () => {
+    const [listed, evicted, left] = await page.evaluate(
+      async ([tiny, rows]) => {
+        const { loadGenerator, listCache, evictFromCache } = window.sdk;
+        for (const url of [tiny, rows]) await (await loadGenerator(url)).dispose();
+        const listed = await listCache();
+        const evicted = [await evictFromCache(tiny), await evictFromCache(tiny)];
+        return [listed, evicted, await listCache()] as const;
+      },
+      [host.bundle('tiny/1'), host.bundle('tiny-rows/1')] as const,
+    );
+    const total = inNode.manifest.files.reduce((sum, { bytes }) => sum + bytes, 0);
+    expect(listed.map(({ name, version }) => [name, version])).toEqual([
+      ['tiny', 1],
+      ['tiny-rows', 1],
+    ]);
+    expect(listed[0]).toMatchObject({ url: host.bundle('tiny/1'), bytes: total });
+    expect(evicted).toEqual([true, false]);
+    expect(left).toEqual(listed.slice(1));
+    host.requests.length = 0;
+    await page.evaluate(async url => {
+      await (await window.sdk.loadGenerator(url)).dispose();
+    }, host.bundle('tiny-rows/1'));
+    expect(host.requests.filter(path => path.startsWith('/bundles'))).toEqual(['/bundles/tiny-rows/1/manifest.json']);
   });
 });
 
@@ -301,23 +360,90 @@ describe('the choice of backend', () => {
     expect(largestDifference(drawn.values, (await inNode.sample({ seed: 7, count: 16 })).data.data)).toBeLessThan(1e-4);
   });
 
-  it('runs on WebGPU where there is an adapter (SwiftShader), with the same numbers', async () => {
-    const flags = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
-    const args = [...(chromiumOptions.args ?? []).filter(flag => flag !== '--disable-gpu'), ...flags];
-    const withGpu = await chromium.launch({ ...chromiumOptions, args });
-    try {
-      const gpuPage = await withGpu.newPage();
+  describe('where there is an adapter (SwiftShader)', () => {
+    let withGpu: Browser;
+    let gpuPage: Page;
+    beforeAll(async () => {
+      const flags = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
+      const args = [...(chromiumOptions.args ?? []).filter(flag => flag !== '--disable-gpu'), ...flags];
+      withGpu = await chromium.launch({ ...chromiumOptions, args });
+    });
+    beforeEach(async () => {
+      gpuPage = await withGpu.newPage();
       await gpuPage.goto(host.url);
+    });
+    afterEach(() => gpuPage.close());
+    afterAll(() => withGpu?.close());
+
+    it('is WebGPU, with the same numbers, for overlapping calls too', async () => {
       const drawn = await inPage(gpuPage, host.bundle('tiny/1'));
       expect(drawn.fallbackReason).toBeUndefined();
       expect(drawn.backend).toBe('webgpu');
-      expect(largestDifference(drawn.values, (await inNode.sample({ seed: 7, count: 16 })).data.data)).toBeLessThan(
-        1e-4,
+      const { data } = await inNode.sample({ seed: 7, count: 16 });
+      expect(largestDifference(drawn.values, data.data)).toBeLessThan(1e-4);
+      const [together, alone] = await overlapping(gpuPage, [host.bundle('tiny/1'), host.bundle('tiny/1')]);
+      expect(together).toEqual(alone);
+    });
+
+    it.each([
+      ['the device is lost while a graph runs', 'lost', /device was lost/],
+      ['the GPU gives NaN', 'nan', /NaN on WebGPU/],
+    ])('goes on with WebAssembly when %s, with the right numbers', async (_when, fault, reason) => {
+      const drawn = await gpuPage.evaluate(
+        async ([url, fault]) => {
+          const assets = { worker: `${window.failingWorker}?${fault}` };
+          const generator = await window.sdk.loadGenerator(url, { assets });
+          const before = generator.backend;
+          const { data } = await generator.sample({ seed: 7, count: 2 });
+          await generator.dispose();
+          return { before, after: generator.backend, reason: generator.fallbackReason, values: Array.from(data.data) };
+        },
+        [host.bundle('tiny/1'), fault] as const,
       );
-    } finally {
-      await withGpu.close();
-    }
+      expect(drawn).toMatchObject({ before: 'webgpu', after: 'wasm', reason: expect.stringMatching(reason) });
+      const { data } = await inNode.sample({ seed: 7, count: 2 });
+      expect(largestDifference(drawn.values, data.data)).toBeLessThan(1e-4);
+    });
+
+    it('is made anew after a loss where WebGPU was asked for by name', async () => {
+      const first = await gpuPage.evaluate(async url => {
+        const assets = { worker: `${window.failingWorker}?once` };
+        const generator = await window.sdk.loadGenerator(url, { device: 'webgpu', assets });
+        const { data } = await generator.sample({ seed: 7 });
+        await generator.dispose();
+        return { backend: generator.backend, value: data.data[0] };
+      }, host.bundle('tiny/1'));
+      expect(first.backend).toBe('webgpu');
+      expect(first.value).toBeCloseTo((await inNode.sample({ seed: 7 })).data.data[0]!, 4);
+    });
   });
+});
+
+describe('the shipped auto-encoder', () => {
+  it.each(['float32', 'float16'] as const)(
+    'draws the pictures of Node in %s, within what is stated',
+    async precision => {
+      const url = host.bundle('mnist-vae/1');
+      await using reference = await loadGenerator(url);
+      const drawn = await page.evaluate(
+        async ([url, precision]) => {
+          const generator = await window.sdk.loadGenerator(url, precision === 'float16' ? {} : { precision });
+          const { data } = await generator.sample({ seed: 7, count: 16 });
+          return { precision: generator.precision, values: Array.from(data.data) };
+        },
+        [url, precision] as const,
+      );
+      // Half precision is the default of browsers; Node's is single.
+      expect([drawn.precision, reference.precision]).toEqual([precision, 'float32']);
+      const { data } = await reference.sample({ seed: 7, count: 16 });
+      const difference = largestDifference(drawn.values, data.data);
+      console.log(`mnist-vae in ${precision}: pictures differ from Node's by ${difference} at most`);
+      const stated = reference.manifest.variants.find(({ name }) => name === precision)?.maxError;
+      expect(difference).toBeLessThanOrEqual(stated ?? 1e-4);
+      const weights = host.requests.filter(path => path.endsWith('weights.bin') && path.includes('mnist-vae'));
+      expect(weights.at(-1)).toBe(`/bundles/mnist-vae/1/${precision === 'float16' ? 'float16/' : ''}weights.bin`);
+    },
+  );
 });
 
 describe('pictures', () => {

@@ -6,14 +6,20 @@ export interface DownloadOptions {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
-/** Graphs, weights and score tables are needed to run; reports, previews and variants are not. */
-function isNeeded(path: string): boolean {
-  return !path.includes('/') ? /\.onnx$|^weights\.bin$/.test(path) : path.startsWith('tables/');
+/** Graphs and weights of the variant (float32 when absent) and score tables are needed to run; reports are not. */
+function isNeeded(path: string, variant: string | undefined): boolean {
+  const folder = variant ? `${variant}/` : '';
+  const isGraph = path.startsWith(folder) && /^([^/]+\.onnx|weights\.bin)$/.test(path.slice(folder.length));
+  return isGraph || path.startsWith('tables/');
 }
 
 /** Afterwards the bundle has them in memory, verified. Rejects at the first that fails. */
-export async function downloadFiles(bundle: Bundle, options: DownloadOptions = {}): Promise<void> {
-  const files = bundle.manifest.files.filter(file => isNeeded(file.path));
+export async function downloadFiles(
+  bundle: Bundle,
+  variant: string | undefined,
+  options: DownloadOptions = {},
+): Promise<void> {
+  const files = bundle.manifest.files.filter(file => isNeeded(file.path, variant));
   const total = files.reduce((sum, file) => sum + file.bytes, 0);
   const received = new Map<string, number>();
   const report = (path: string, bytes: number) => {

@@ -1,7 +1,7 @@
 // A bundle's files from an address, through the store of earlier visits.
 import { type BundleSource, type Bytes, GenserveError, sha256 } from '@genserve/runtime';
 import { type AssetOptions, fetchAsset } from '../asset.js';
-import { contentKey, type Store } from './store.js';
+import { contentKey, manifestKey, type Store } from './store.js';
 
 const MANIFEST = 'manifest.json';
 
@@ -10,19 +10,18 @@ const MANIFEST = 'manifest.json';
  * the store where nobody answers; every other file is named by its SHA-256 and fetched only where no store has it.
  */
 export function fetchSource(base: URL, store: Store, load?: AssetOptions['fetch']): BundleSource {
-  const manifestKey = `manifest/${encodeURIComponent(base.href)}`;
   const fetchFile = (path: string, options: AssetOptions) =>
     fetchAsset(new URL(path, base).href, { ...options, fetch: load });
 
   async function readManifest(signal: AbortSignal | undefined): Promise<Bytes> {
     try {
       const bytes = await fetchFile(MANIFEST, { signal, cache: 'no-cache' });
-      await store.put(manifestKey, bytes);
+      await store.put(manifestKey(base), bytes);
       return bytes;
     } catch (error) {
       // Only a failed connection has a cause; an answer such as 404 is an answer.
       const offline = error instanceof GenserveError && error.reason === 'ASSET_UNREACHABLE' && error.cause;
-      const kept = offline ? await store.get(manifestKey) : undefined;
+      const kept = offline ? await store.get(manifestKey(base)) : undefined;
       if (kept) return kept;
       throw error;
     }

@@ -7,7 +7,12 @@ export interface Store {
   delete(key: string): Promise<void>;
 }
 
-const CACHE_NAME = 'genserve-1';
+export const CACHE_NAME = 'genserve-1';
+
+/** The key of the manifest of a bundle: its folder's address. */
+export function manifestKey(base: URL): string {
+  return `manifest/${encodeURIComponent(base.href)}`;
+}
 
 /** The key of a file is its content: bundles that share a file share its entry, whatever their addresses. */
 export function contentKey(sha256: string): string {
@@ -24,8 +29,12 @@ export function memoryStore(): Store {
 }
 
 /** Entries are named by addresses under the page's own origin that are never requested. */
-function cacheStore(cache: Cache): Store {
-  const address = (key: string) => new URL(`/.genserve/${key}`, globalThis.location.href).href;
+export function entryAddress(key: string): string {
+  return new URL(`/.genserve/${key}`, globalThis.location.href).href;
+}
+
+function cacheStore(cache: Cache, onFull: (error: unknown) => void): Store {
+  const address = entryAddress;
   return {
     async get(key) {
       try {
@@ -38,8 +47,9 @@ function cacheStore(cache: Cache): Store {
     async put(key, bytes) {
       try {
         await cache.put(address(key), new Response(bytes));
-      } catch {
+      } catch (error) {
         // The quota is used up: the bytes in hand still serve, the next visit downloads them again.
+        onFull(error);
       }
     },
     async delete(key) {
@@ -52,19 +62,17 @@ function cacheStore(cache: Cache): Store {
   };
 }
 
-/** The Cache API where the platform allows it (a secure context in a browser), else a store that forgets with the page. */
-export async function openStore(): Promise<Store> {
+/**
+ * The Cache API where the platform allows it (a secure context in a browser), else a store that forgets with the page.
+ * `onFull` is called for each file that could not be kept.
+ */
+export async function openStore(onFull: (error: unknown) => void): Promise<Store> {
   try {
     if (typeof caches !== 'undefined' && globalThis.location?.protocol.startsWith('http')) {
-      return cacheStore(await caches.open(CACHE_NAME));
+      return cacheStore(await caches.open(CACHE_NAME), onFull);
     }
   } catch {
     // Storage is denied (private windows, sandboxed frames).
   }
   return memoryStore();
-}
-
-/** Forgets every bundle kept by earlier visits. */
-export async function clearCache(): Promise<void> {
-  if (typeof caches !== 'undefined') await caches.delete(CACHE_NAME);
 }

@@ -1,4 +1,4 @@
-// Chooses a backend and says why: `navigator.gpu` alone promises nothing, only an adapter does.
+// Chooses a backend and its threads, and says why: `navigator.gpu` alone promises nothing, only an adapter does.
 import { GenserveError } from '@genserve/runtime';
 import type { DeviceBackend } from './onnxruntime.js';
 
@@ -36,4 +36,24 @@ export async function chooseBackend(device: Device, loops: string | undefined): 
   if (!missing) return { backend: 'webgpu' };
   if (device === 'webgpu') throw new GenserveError('BACKEND_UNAVAILABLE', `${missing}; device 'wasm' would work`);
   return { backend: 'wasm', fallbackReason: missing };
+}
+
+export interface Threads {
+  readonly threads: number;
+  /** Why there is only one. */
+  readonly threadsReason?: string | undefined;
+}
+
+const MOST_THREADS = 4;
+
+/** Threads of WebAssembly: half of the machine's, at most 4, where the page may have any; `asked` overrides the number. */
+export function chooseThreads(asked: number | undefined): Threads {
+  // Node, where a page's rule does not hold, has no such flag.
+  if (globalThis.crossOriginIsolated === false) {
+    const threadsReason = 'the page is not cross-origin isolated, by COOP and COEP headers';
+    return { threads: 1, threadsReason };
+  }
+  const cores = globalThis.navigator?.hardwareConcurrency ?? 1;
+  const threads = asked ?? Math.min(MOST_THREADS, Math.ceil(cores / 2));
+  return threads > 1 ? { threads } : { threads: 1, threadsReason: `half of ${cores} cores` };
 }

@@ -1,12 +1,10 @@
 // Where sessions run, as the runner sees it: both ends speak runtime's executor protocol. package.json's `imports`
 // picks what "#executor" is: a worker of the page in browsers, the caller's own thread in Node.
 import type { ExecutorReply, ExecutorRequest, GenserveError, GraphFiles } from '@genserve/runtime';
-import type { DeviceBackend, OrtAssets } from './onnxruntime.js';
+import type { OrtStart } from './onnxruntime.js';
 
 /** What a `load` message carries: at first what onnxruntime starts with, then graphs. */
-export type Load =
-  | { readonly start: { readonly backend: DeviceBackend; readonly assets: OrtAssets } }
-  | { readonly graph: GraphFiles };
+export type Load = { readonly start: OrtStart } | { readonly graph: GraphFiles };
 
 export interface Executor {
   send(request: ExecutorRequest<Load>): void;

@@ -15,10 +15,10 @@ export function ortHost(): (request: ExecutorRequest<Load>) => Promise<ExecutorR
   let ort: OrtHost | undefined;
   return executorHost<Load>(async load => {
     if ('graph' in load) {
-      if (!ort) throw new GenserveError('INTERNAL', 'a graph came before the start');
+      if (!ort) throw new GenserveError('INTERNAL', 'not started');
       return ort.create(load.graph);
     }
-    ort = await openOrt(load.start.backend, load.start.assets);
+    ort = await openOrt(load.start);
     return NOTHING;
   });
 }

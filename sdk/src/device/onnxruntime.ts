@@ -3,7 +3,6 @@
 /// <reference path="./imports.d.ts" />
 import { GenserveError, type GraphFiles, type Session, type Tensor, type Tensors } from '@genserve/runtime';
 import type * as Ort from 'onnxruntime-web';
-import { fetchAsset, unreachable } from '../asset.js';
 
 export type DeviceBackend = 'wasm' | 'webgpu';
 
@@ -15,6 +14,14 @@ export interface OrtAssets {
   readonly wasm?: string | undefined;
 }
 
+/** What onnxruntime-web is started with. */
+export interface OrtStart {
+  readonly backend: DeviceBackend;
+  readonly assets: OrtAssets;
+  /** Of WebAssembly. */
+  readonly threads: number;
+}
+
 export interface OrtHost {
   create(graph: GraphFiles): Promise<Session>;
 }
@@ -23,29 +30,50 @@ export interface OrtHost {
 const IDENTITY = 'CAg6NwoQCgF4EgF5IghJZGVudGl0eRIBZ1oPCgF4EgoKCAgBEgQKAggBYg8KAXkSCgoICAESBAoCCAFCBAoAEBE=';
 
 /**
- * Loads onnxruntime-web and starts it. Throws ASSET_UNREACHABLE with the address that failed, BACKEND_UNAVAILABLE.
- * A start that failed is final for its realm.
+ * Loads onnxruntime-web and starts it. Throws ASSET_UNREACHABLE where its module cannot be had, BACKEND_UNAVAILABLE
+ * where it does not start: `field` is then the address of its .wasm file, where that is known. A start that failed is
+ * final for its realm.
  */
-export async function openOrt(backend: DeviceBackend, assets: OrtAssets = {}): Promise<OrtHost> {
+export async function openOrt({ backend, assets, threads }: OrtStart): Promise<OrtHost> {
   const ort = await importOrt(backend, assets.module);
   if (assets.wasm) ort.env.wasm.wasmPaths = { wasm: assets.wasm };
+  ort.env.wasm.numThreads = threads;
   const create = (model: Uint8Array, externalData: GraphFiles['externalData']) =>
     ort.InferenceSession.create(model, { executionProviders: [backend], externalData: [...externalData] });
   try {
     const identity = Uint8Array.from(atob(IDENTITY), character => character.charCodeAt(0));
-    await (await create(identity, [])).release();
+    // Kept: onnxruntime destroys the GPU device with its last session.
+    await create(identity, []);
   } catch (error) {
-    throw await explainStart(error, backend, assets);
+    throw new GenserveError(
+      'BACKEND_UNAVAILABLE',
+      `onnxruntime-web could not start on ${backend}: ${messageOf(error)}`,
+      { cause: error, field: assets.wasm ?? requestedWasm() },
+    );
   }
+  const lost = backend === 'webgpu' ? lossOf(await ort.env.webgpu?.device) : NEVER;
   return {
     async create({ model, externalData }) {
       try {
-        return new OrtSession(ort, await create(model, externalData));
+        return new OrtSession(ort, await Promise.race([create(model, externalData), lost]), lost);
       } catch (error) {
         throw explain(error, 'create');
       }
     },
   };
+}
+
+const NEVER = new Promise<never>(() => undefined);
+
+/** Rejects when a GPUDevice is lost: what waits for it then would wait for good. */
+function lossOf(device: unknown): Promise<never> {
+  // The DOM library of TypeScript does not have GPUDevice everywhere: this much of it is asked here.
+  const lost = (device as { lost?: Promise<{ message: string }> } | undefined)?.lost?.then(({ message }): never => {
+    throw new GenserveError('DEVICE_LOST', `the WebGPU device was lost: ${message}`);
+  });
+  // Nobody may be waiting when it happens.
+  lost?.catch(() => undefined);
+  return lost ?? NEVER;
 }
 
 async function importOrt(backend: DeviceBackend, module: string | undefined): Promise<typeof Ort> {
@@ -55,17 +83,23 @@ async function importOrt(backend: DeviceBackend, module: string | undefined): Pr
     // JSPI needs no asyncify, whose build is nearly twice as large.
     return await ('Suspending' in WebAssembly ? import('onnxruntime-web/jspi') : import('onnxruntime-web/webgpu'));
   } catch (error) {
-    throw unreachable(module ?? 'onnxruntime-web', `could not be imported: ${messageOf(error)}`, error);
+    const url = module ?? 'onnxruntime-web';
+    throw new GenserveError('ASSET_UNREACHABLE', `${url} could not be imported: ${messageOf(error)}`, {
+      field: url,
+      cause: error,
+    });
   }
 }
 
 class OrtSession implements Session {
   readonly #ort: typeof Ort;
   readonly #session: Ort.InferenceSession;
+  readonly #lost: Promise<never>;
 
-  constructor(ort: typeof Ort, session: Ort.InferenceSession) {
+  constructor(ort: typeof Ort, session: Ort.InferenceSession, lost: Promise<never>) {
     this.#ort = ort;
     this.#session = session;
+    this.#lost = lost;
   }
 
   async run(feeds: Tensors): Promise<Tensors> {
@@ -74,7 +108,7 @@ class OrtSession implements Session {
       inputs[name] = new this.#ort.Tensor(dtype, data, shape);
     }
     try {
-      const outputs = await this.#session.run(inputs);
+      const outputs = await Promise.race([this.#session.run(inputs), this.#lost]);
       return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, read(tensor)]));
     } catch (error) {
       throw explain(error, 'run');
@@ -89,7 +123,7 @@ class OrtSession implements Session {
 function read(tensor: Ort.Tensor): Tensor {
   const { type, dims, data } = tensor;
   if (type !== 'float32' && type !== 'int32') {
-    throw new GenserveError('INTERNAL', `a graph gave ${type}; ports are float32 or int32`);
+    throw new GenserveError('INTERNAL', `a graph gave ${type}`);
   }
   // onnxruntime types `data` as the union of all its arrays; `type` has just said which it is.
   return { dtype: type, shape: dims, data: data as Tensor['data'] };
@@ -101,6 +135,7 @@ function messageOf(error: unknown): string {
 
 /** onnxruntime throws plain errors: their text is all there is to tell them apart by. */
 function explain(error: unknown, doing: 'create' | 'run'): GenserveError {
+  if (error instanceof GenserveError) return error;
   const message = messageOf(error);
   const reason = /device.{0,40}lost|lost.{0,20}device/i.test(message)
     ? 'DEVICE_LOST'
@@ -110,23 +145,6 @@ function explain(error: unknown, doing: 'create' | 'run'): GenserveError {
         ? 'BUNDLE_INVALID'
         : 'INTERNAL';
   return new GenserveError(reason, `onnxruntime could not ${doing} a graph: ${message}`, { cause: error });
-}
-
-/** Why a start failed: usually the .wasm file, so that it is fetched once more to say what is wrong with it. */
-async function explainStart(error: unknown, backend: DeviceBackend, assets: OrtAssets): Promise<GenserveError> {
-  const message = messageOf(error);
-  const url = assets.wasm ?? requestedWasm();
-  if (url) {
-    try {
-      const magic = (await fetchAsset(url)).subarray(0, 4).join();
-      if (magic !== '0,97,115,109') return unreachable(url, 'is not a WebAssembly file: it does not begin with \\0asm');
-    } catch (problem) {
-      return GenserveError.from(problem);
-    }
-  }
-  return new GenserveError('BACKEND_UNAVAILABLE', `onnxruntime-web could not start on ${backend}: ${message}`, {
-    cause: error,
-  });
 }
 
 /** The .wasm address that onnxruntime asked for, where the platform keeps a list of requests. */

@@ -14,6 +14,7 @@ import {
   throwIfAborted,
 } from '@genserve/runtime';
 import { openExecutor } from '#executor';
+import { wasmProblem } from '../asset.js';
 import type { Executor, Load } from './executor.js';
 import type { DeviceBackend, OrtAssets } from './onnxruntime.js';
 
@@ -23,6 +24,9 @@ export interface DeviceOptions {
   /** Go on with WASM where WebGPU fails. */
   readonly mayFallBack: boolean;
   readonly assets: Partial<Record<DeviceBackend, OrtAssets>>;
+  readonly threads: number;
+  /** Of the bundle; its float32 graphs when absent. */
+  readonly variant?: string | undefined;
   readonly workerScript?: string | undefined;
   /** How long a step may go on after an abort before its worker is ended. */
   readonly graceMs: number;
@@ -60,17 +64,17 @@ export class DeviceRunner implements Runner {
 
   /** Starts onnxruntime. Needs no file of the bundle, so that both can come side by side. */
   async start(signal?: AbortSignal): Promise<void> {
-    await this.#turn(signal, () => this.#orOnWasm(() => this.#started(signal), signal));
+    await this.#turn(signal, () => this.#recovering(() => this.#started(signal), signal));
   }
 
   /** Makes the session of one operation, as its first run would. */
   async warmUp(operation: string, signal?: AbortSignal): Promise<void> {
-    await this.#turn(signal, () => this.#orOnWasm(() => this.#loaded(operation, signal), signal));
+    await this.#turn(signal, () => this.#recovering(() => this.#loaded(operation, signal), signal));
   }
 
   async run(operation: string, feeds: Tensors, { signal }: RunOptions = {}): Promise<Tensors> {
     return this.#turn(signal, async () => {
-      const { outputs, timings } = await this.#orOnWasm(() => this.#step(operation, feeds, signal), signal);
+      const { outputs, timings } = await this.#recovering(() => this.#step(operation, feeds, signal), signal);
       this.#measure(operation, feeds, timings.tookMs);
       return outputs ?? {};
     });
@@ -104,18 +108,26 @@ export class DeviceRunner implements Runner {
     });
   }
 
-  /** Does it again on WASM where WebGPU fails and that is allowed. */
-  async #orOnWasm<T>(task: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  /**
+   * Does it once more where its realm was lost, with a new one: on WASM where WebGPU fails and that is allowed.
+   * Memory of WASM is given back by the end of its realm alone, so that running out of it ends that too.
+   */
+  async #recovering<T>(task: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     try {
       return await task();
     } catch (error) {
       const failure = GenserveError.from(error);
-      if (this.backend !== 'webgpu' || !this.#options.mayFallBack || this.#closed || signal?.aborted) throw failure;
-      this.#end(failure);
-      this.backend = 'wasm';
-      this.fallbackReason = failure.message;
-      this.#msPerRow.clear();
-      return task();
+      if (this.#closed || signal?.aborted) throw failure;
+      const isLost = failure.reason === 'DEVICE_LOST' || failure.reason === 'EXECUTOR_LOST';
+      const fallsBack = this.backend === 'webgpu' && this.#options.mayFallBack;
+      if (isLost || fallsBack || failure.reason === 'OUT_OF_MEMORY') this.#end(failure);
+      if (fallsBack) {
+        this.backend = 'wasm';
+        this.fallbackReason = failure.message;
+        this.#msPerRow.clear();
+      }
+      if (isLost || fallsBack) return task();
+      throw failure;
     }
   }
 
@@ -132,9 +144,7 @@ export class DeviceRunner implements Runner {
   async #loaded(operation: string, signal: AbortSignal | undefined): Promise<Running> {
     const running = await this.#started(signal);
     if (running.loaded.has(operation)) return running;
-    // A member of an ensemble is called "<operation>#<index>".
-    const [name = operation, member] = operation.split('#');
-    const graph = await this.#bundle.graph(name, { signal, ...(member !== undefined && { member: Number(member) }) });
+    const graph = await this.#bundle.graph(operation, { signal, variant: this.#options.variant });
     await this.#ask(running, { kind: 'load', session: operation, load: { graph } }, signal);
     running.loaded.add(operation);
     return running;
@@ -145,13 +155,16 @@ export class DeviceRunner implements Runner {
     const running = this.#makeExecutor();
     this.#running = running;
     const { backend } = this;
-    const load: Load = { start: { backend, assets: this.#options.assets[backend] ?? {} } };
+    const { assets, threads } = this.#options;
+    const load: Load = { start: { backend, threads, assets: assets[backend] ?? {} } };
     try {
       await this.#ask(running, { kind: 'load', session: '', load }, signal);
     } catch (error) {
       // A start that failed is final for its realm: the next call gets a new one.
-      this.#end(GenserveError.from(error));
-      throw error;
+      const failure = GenserveError.from(error);
+      this.#end(failure);
+      const wasm = failure.reason === 'BACKEND_UNAVAILABLE' && failure.field;
+      throw (wasm && (await wasmProblem(wasm))) || failure;
     }
     return running;
   }
@@ -214,7 +227,7 @@ export class DeviceRunner implements Runner {
 }
 
 function closedError({ manifest }: Bundle): GenserveError {
-  return new GenserveError('MODEL_UNAVAILABLE', `${manifest.name} was closed`);
+  return new GenserveError('MODEL_UNAVAILABLE', `${manifest.name} is closed`);
 }
 
 function hasNaN(tensors: Tensors): boolean {

@@ -20,7 +20,7 @@ import {
   type Tensors,
   type TranslateOptions,
 } from '@genserve/runtime';
-import type { ClientGenerator } from '../client-generator.js';
+import { type ClientGenerator, type GenerateForm, generate } from '../client-generator.js';
 import type { HttpClient } from './http.js';
 import { type Fields, fieldsOf, listOf, mapOf, numberOf } from './messages.js';
 import { readTensor } from './tensor-json.js';
@@ -110,7 +110,13 @@ export class RemoteGenerator implements ClientGenerator {
     });
   }
 
+  generate(form: GenerateForm, options?: CompleteOptions): Promise<Samples> {
+    return generate(this, form, options);
+  }
+
   async close(): Promise<void> {}
+
+  async dispose(): Promise<void> {}
 
   async [Symbol.asyncDispose](): Promise<void> {}
 

@@ -26,8 +26,17 @@ export interface HttpOptions {
 
 const BINARY = 'application/octet-stream';
 const FRAMES = 'application/x-genserve-frames';
+/** Tells the server the seconds that are left, so that it works no longer than anybody waits. */
+const TIMEOUT_HEADER = 'x-request-timeout';
 const FIRST_DELAY_MS = 200;
 const GREATEST_DELAY_MS = 30_000;
+
+/** What bounds one attempt. */
+interface Limits {
+  readonly signal?: AbortSignal | undefined;
+  /** `performance.now()` at the deadline. */
+  readonly endsAt?: number | undefined;
+}
 
 export class HttpClient {
   readonly #base: URL;
@@ -42,19 +51,21 @@ export class HttpClient {
 
   /** The answer's JSON. */
   get(path: string, signal?: AbortSignal): Promise<unknown> {
-    return this.#retry(signal, async deadline => readMessage(await this.#fetch(path, {}, deadline)));
+    return this.#retry(signal, async limits => readMessage(await this.#fetch(path, {}, limits)));
   }
 
   /** The answer's message, tensors in place. */
   post(path: string, message: Message, signal?: AbortSignal): Promise<unknown> {
-    return this.#retry(signal, async deadline =>
-      readMessage(await this.#send(path, message, `${BINARY}, application/json`, deadline)),
+    return this.#retry(signal, async limits =>
+      readMessage(await this.#send(path, message, `${BINARY}, application/json`, limits)),
     );
   }
 
   /** The messages of a streamed answer, in order. Only its beginning is tried again. */
   async *stream(path: string, message: Message, signal?: AbortSignal): AsyncGenerator<unknown> {
-    const response = await this.#retry(signal, deadline => this.#send(path, message, 'application/x-ndjson', deadline));
+    const response = await this.#retry(signal, limits =>
+      this.#send(path, message, `${FRAMES}, application/x-ndjson`, limits),
+    );
     try {
       yield* readStream(response);
     } catch (error) {
@@ -63,12 +74,12 @@ export class HttpClient {
     }
   }
 
-  async #send(path: string, message: Message, accept: string, signal: AbortSignal | undefined): Promise<Response> {
+  async #send(path: string, message: Message, accept: string, limits: Limits): Promise<Response> {
     if (this.#binary && hasTensor(message)) {
       const { headLength, bytes } = encodeBody(message);
       const headers = { accept, 'content-type': BINARY, [HEAD_LENGTH_HEADER]: String(headLength) };
       try {
-        return await this.#fetch(path, { method: 'POST', headers, body: bytes }, signal);
+        return await this.#fetch(path, { method: 'POST', headers, body: bytes }, limits);
       } catch (error) {
         if (GenserveError.from(error).reason !== 'UNSUPPORTED_MEDIA_TYPE') throw error;
         this.#binary = false;
@@ -76,17 +87,22 @@ export class HttpClient {
     }
     const headers = { accept, 'content-type': 'application/json' };
     const body = JSON.stringify(tensorsToJson(message));
-    return this.#fetch(path, { method: 'POST', headers, body }, signal);
+    return this.#fetch(path, { method: 'POST', headers, body }, limits);
   }
 
-  async #fetch(path: string, init: RequestInit, signal: AbortSignal | undefined): Promise<Response> {
+  async #fetch(path: string, init: RequestInit, { signal, endsAt }: Limits): Promise<Response> {
     const url = new URL(path, this.#base).href;
     const { headers, fetch: load = fetch } = this.#options;
+    const leftMs = endsAt === undefined ? undefined : Math.max(1, endsAt - performance.now());
     let response: Response;
     try {
       response = await load(url, {
         ...init,
-        headers: { ...headers, ...init.headers },
+        headers: {
+          ...headers,
+          ...(leftMs !== undefined && { [TIMEOUT_HEADER]: (leftMs / 1000).toFixed(3) }),
+          ...init.headers,
+        },
         ...(signal && { signal }),
       });
     } catch (error) {
@@ -98,16 +114,17 @@ export class HttpClient {
     return response;
   }
 
-  async #retry<T>(signal: AbortSignal | undefined, attempt: (signal?: AbortSignal) => Promise<T>): Promise<T> {
+  async #retry<T>(signal: AbortSignal | undefined, attempt: (limits: Limits) => Promise<T>): Promise<T> {
     const { retries = 2, timeoutMs } = this.#options;
-    const limits = [signal, timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs)].filter(
+    const endsAt = timeoutMs === undefined ? undefined : performance.now() + timeoutMs;
+    const signals = [signal, timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs)].filter(
       limit => limit !== undefined,
     );
-    const deadline = limits.length > 0 ? AbortSignal.any(limits) : undefined;
+    const deadline = signals.length > 0 ? AbortSignal.any(signals) : undefined;
     for (let tried = 0; ; tried++) {
       throwIfAborted(deadline);
       try {
-        return await attempt(deadline);
+        return await attempt({ signal: deadline, endsAt });
       } catch (error) {
         throwIfAborted(deadline);
         const failure = GenserveError.from(error);

@@ -1,0 +1,28 @@
+// Makes dist/browser/: the package as files that a page without a bundler loads as they are, with onnxruntime-web's
+// modules and .wasm files left to `assets`. Beside index.js lie element.js and worker.js.
+import { rm } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { build } from 'rolldown';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Bundled apart from the page's code: a worker is a program of its own. */
+async function bundle(input, file) {
+  await build({
+    input,
+    platform: 'browser',
+    // `assets.<backend>.module` gives its address; without one these imports fail, and say so.
+    external: /^(onnxruntime-web|#onnxruntime)/,
+    output: {
+      dir: `${root}dist/browser`,
+      entryFileNames: '[name].js',
+      chunkFileNames: '[name].js',
+      minify: true,
+      ...file,
+    },
+  });
+}
+
+await rm(`${root}dist/browser`, { recursive: true, force: true });
+await bundle({ index: `${root}dist/index.js`, element: `${root}dist/element.js` });
+await bundle({ worker: `${root}dist/device/worker.js` });

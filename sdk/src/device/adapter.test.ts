@@ -1,0 +1,37 @@
+import { afterEach, expect, it, vi } from 'vitest';
+import { chooseBackend, chooseThreads } from './adapter.js';
+
+afterEach(() => vi.unstubAllGlobals());
+const withAdapter = (adapter: object | null) =>
+  vi.stubGlobal('navigator', { gpu: { requestAdapter: async () => adapter } });
+
+it('is WebGPU only once an adapter has answered', async () => {
+  withAdapter(null);
+  expect(await chooseBackend('auto', undefined)).toEqual({
+    backend: 'wasm',
+    fallbackReason: 'WebGPU found no adapter on this machine',
+  });
+  withAdapter({});
+  expect(await chooseBackend('auto', undefined)).toEqual({ backend: 'webgpu' });
+});
+
+it('leaves models that loop to WebAssembly, unless WebGPU is asked for by name', async () => {
+  withAdapter({});
+  expect(await chooseBackend('auto', 'Loop')).toEqual({
+    backend: 'wasm',
+    fallbackReason: 'the model runs Loop on the CPU',
+  });
+  expect(await chooseBackend('webgpu', 'Loop')).toEqual({ backend: 'webgpu' });
+});
+
+it('takes half of the cores, four at most, and none where the page is not isolated', () => {
+  const threadsOf = (hardwareConcurrency: number, crossOriginIsolated: boolean | undefined, asked?: number) => {
+    vi.stubGlobal('navigator', { hardwareConcurrency });
+    vi.stubGlobal('crossOriginIsolated', crossOriginIsolated);
+    return chooseThreads(asked);
+  };
+  expect([2, 8, 64].map(cores => threadsOf(cores, true).threads)).toEqual([1, 4, 4]);
+  expect(threadsOf(8, true, 8)).toEqual({ threads: 8 });
+  expect(threadsOf(8, false, 8)).toMatchObject({ threads: 1, threadsReason: expect.stringMatching(/isolated/) });
+  expect(threadsOf(2, true).threadsReason).toBe('half of 2 cores');
+});
