@@ -16,7 +16,48 @@ export function benchCommand(): Command {
   return new Command('bench')
     .description('measure genserve beside its rivals')
     .addCommand(benchTrainCommand())
+    .addCommand(benchSampleCommand())
     .addCommand(benchServeCommand());
+}
+
+interface SampleFlags {
+  readonly models: string;
+  readonly model?: string[];
+  readonly batch?: readonly number[];
+  readonly threads: number;
+  readonly passes: number;
+  readonly rounds: number;
+  readonly count: number;
+  readonly json?: boolean;
+}
+
+function benchSampleCommand(): Command {
+  return new Command('sample')
+    .description('drawing pixels with caches beside one full forward pass for each; images per second of every model')
+    .option('--models <folder>', 'model repository', 'models')
+    .option('--model <name>', 'only this one; may be given several times', collect)
+    .option(
+      '--batch <images>',
+      'only this one of 1, 2, 4, ..., 256; may be given several times',
+      (text, before: readonly number[] = []) => [...before, positiveInteger(text)],
+    )
+    .option('--threads <count>', 'of both sides', positiveInteger, 2)
+    .option('--passes <count>', 'full forward passes that are timed', positiveInteger, 30)
+    .option('--rounds <count>', 'turns of each side', positiveInteger, 3)
+    .option('--count <images>', 'of a request, for images per second', positiveInteger, 16)
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ genserve bench sample --json\n  $ genserve bench sample --model mnist-pixelcnn --batch 1 --batch 256\n',
+    )
+    .action(async ({ json, model, batch, ...options }: SampleFlags) => {
+      const { benchSample } = await import('@genserve/benchmarks');
+      const { metrics, context, table } = await benchSample({ ...options, only: model, batches: batch, log: say });
+      if (json) {
+        say(table);
+        printFigures({ metrics, context });
+      } else print(table);
+    });
 }
 
 interface ServeFlags {
