@@ -1,4 +1,5 @@
 // `genserve evaluate`: how good a bundle is, measured from the bundle alone.
+import type { MetricName } from '@genserve/trainer';
 import { Command, Option } from 'commander';
 import { bundleFolder } from '../bundle.js';
 import { evaluateAnomalies } from '../evaluate-anomalies.js';
@@ -9,13 +10,14 @@ import { counter } from '../progress.js';
 
 interface Flags {
   readonly data: string;
-  readonly metric?: 'nll' | 'accuracy' | 'anomaly';
+  readonly metric?: MetricName | 'anomaly';
   readonly anomaly?: string;
   readonly k?: number;
   readonly limit?: number;
   readonly split: 'train' | 'calibration' | 'test';
   readonly seed: number;
   readonly variant?: string;
+  readonly out?: string;
   readonly json?: boolean;
 }
 
@@ -27,8 +29,8 @@ export function evaluateCommand(): Command {
     .addOption(
       new Option(
         '--metric <name>',
-        'what to measure: nll, the negative log-likelihood (the default); accuracy, of a classifier; anomaly, with --anomaly',
-      ).choices(['nll', 'accuracy', 'anomaly']),
+        'what to measure: nll, the negative log-likelihood (the default); latent, what codes hold; samples, sheets to look at; accuracy, of a classifier; anomaly, with --anomaly',
+      ).choices(['nll', 'latent', 'samples', 'accuracy', 'anomaly']),
     )
     .option(
       '--anomaly <names>',
@@ -41,6 +43,7 @@ export function evaluateCommand(): Command {
     )
     .option('--seed <number>', 'of binarisation and importance samples', wholeNumber, 0)
     .option('--variant <name>', 'e.g. float16; the float32 graphs when absent')
+    .option('--out <folder>', 'of sheets; samples/<name>-<version> when absent')
     .addOption(jsonOption())
     .addHelpText('after', examples)
     .action(async (reference: string, flags: Flags) => {
@@ -68,5 +71,6 @@ export function evaluateCommand(): Command {
 const examples = `
 Examples:
   $ genserve evaluate models/mnist-vae --data mnist --limit 1000 --k 100
+  $ genserve evaluate models/mnist-vae --data mnist --metric samples --out sheets
   $ genserve evaluate models/fashion-vae --data fashion-mnist --anomaly mnist,constant,noise,emoji
 `;

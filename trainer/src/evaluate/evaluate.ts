@@ -1,16 +1,23 @@
 // Figures of a bundle on a data set, from the bundle alone.
-import { domainShape, GenserveError } from '@genserve/runtime';
+import { type BundleGenerator, domainShape, GenserveError } from '@genserve/runtime';
 import type { Dataset } from '../data/dataset.js';
 import { type OpenOptions, openGenerator } from '../export/open.js';
 import { evaluateAccuracy } from './accuracy.js';
+import { evaluateLatent } from './latent.js';
 import { evaluateLikelihood, type LikelihoodEvaluationOptions } from './likelihood.js';
+import { sampleSheets } from './samples/sheets.js';
+
+export const metricNames = ['nll', 'latent', 'samples', 'accuracy'] as const;
+export type MetricName = (typeof metricNames)[number];
 
 export interface EvaluateOptions extends OpenOptions, Omit<LikelihoodEvaluationOptions, 'draws'> {
-  readonly metric: 'nll' | 'accuracy';
+  readonly metric: MetricName;
   /** Importance samples; 100 when absent. */
   readonly k?: number | undefined;
   /** 'test' when absent. */
   readonly split?: 'train' | 'calibration' | 'test' | undefined;
+  /** Folder of sheets; samples/<name>-<version> when absent. */
+  readonly out?: string | undefined;
 }
 
 export interface Evaluation {
@@ -27,31 +34,63 @@ export async function evaluate(bundle: string, dataset: Dataset, options: Evalua
     const { manifest } = generator;
     checkShape(manifest.domain, dataset);
     const split = options.split ?? 'test';
-    const context = { bundle: `${manifest.name}/${manifest.version}`, dataset: dataset.name, split };
-    if (options.metric === 'accuracy') {
-      const { metrics, rows, labelled } = await evaluateAccuracy(generator, dataset[split], options);
-      return { metrics, context: { ...context, rows, labelled } };
-    }
-    const { draws, rows, seed, metrics } = await evaluateLikelihood(generator, dataset[split], {
+    const { metrics, context } = await measures[options.metric](generator, dataset, { ...options, split });
+    return {
+      metrics,
+      context: { bundle: `${manifest.name}/${manifest.version}`, dataset: dataset.name, split, ...context },
+    };
+  } finally {
+    await generator.close();
+  }
+}
+
+type Measure = (
+  generator: BundleGenerator,
+  dataset: Dataset,
+  options: EvaluateOptions & { readonly split: 'train' | 'calibration' | 'test' },
+) => Promise<Evaluation>;
+
+const measures: Readonly<Record<MetricName, Measure>> = {
+  async nll(generator, dataset, options) {
+    const { likelihood, domain } = generator.manifest;
+    const { draws, rows, seed, conditional, metrics } = await evaluateLikelihood(generator, dataset[options.split], {
       ...options,
       draws: options.k,
     });
     return {
       metrics,
       context: {
-        ...context,
         rows,
         k: draws,
         seed,
-        likelihood: manifest.likelihood?.kind ?? 'none',
-        measure: manifest.likelihood?.measure ?? '',
-        binarisation: manifest.domain?.image?.binarisation ?? 'none',
+        likelihood: likelihood?.kind ?? 'none',
+        measure: likelihood?.measure ?? '',
+        binarisation: domain?.image?.binarisation ?? 'none',
+        ...(conditional && { condition: 'label' }),
       },
     };
-  } finally {
-    await generator.close();
-  }
-}
+  },
+
+  async latent(generator, dataset, options) {
+    const { metrics, ...context } = await evaluateLatent(generator, dataset, options);
+    return { metrics, context };
+  },
+
+  async samples(generator, dataset, options) {
+    const { name, version } = generator.manifest;
+    const out = options.out ?? `samples/${name}-${version}`;
+    const sheets = await sampleSheets(generator, dataset[options.split], { ...options, out });
+    return {
+      metrics: Object.fromEntries(sheets.map(({ name, images }) => [`images.${name}`, images])),
+      context: Object.fromEntries(sheets.map(({ name, path }) => [name, path])),
+    };
+  },
+
+  async accuracy(generator, dataset, options) {
+    const { metrics, rows, labelled } = await evaluateAccuracy(generator, dataset[options.split], options);
+    return { metrics, context: { rows, labelled } };
+  },
+};
 
 /** Throws INVALID_ARGUMENT where the data do not have the model's shape. */
 export function checkShape(model: Dataset['domain'] | undefined, dataset: Dataset): void {

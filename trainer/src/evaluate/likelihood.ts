@@ -4,6 +4,7 @@ import {
   elbo,
   findOperation,
   GenserveError,
+  int32,
   iwae,
   type Manifest,
   OperationInputs,
@@ -12,13 +13,16 @@ import {
 } from '@genserve/runtime';
 import { rowsInOrder } from '../data/batches.js';
 import type { Split } from '../data/dataset.js';
+import { mean, standardError } from './summary.js';
 
 export interface LikelihoodEvaluation {
   /** Importance samples k; 1 for an exact likelihood. */
   readonly draws: number;
   readonly rows: number;
   readonly seed: number;
-  /** By name, means over rows: nll_nats, nll_standard_error, bits_per_dim; and for a bound elbo_nats, elbo_standard_error, kl_nats and reconstruction_nats. */
+  /** Whether it is the likelihood given each row's label. */
+  readonly conditional: boolean;
+  /** By name, means over rows: nll_nats, nll_standard_error, bits_per_dim; and for a bound elbo_nats, kl_nats and reconstruction_nats with the same of their own. */
   readonly metrics: Readonly<Record<string, number>>;
 }
 
@@ -50,23 +54,26 @@ export async function evaluateLikelihood(
   const { seed = 0, signal } = options;
   const draws = bound ? (options.draws ?? 100) : 1;
   const rows = Math.min(options.limit ?? split.count, split.count);
+  const byLabel = findOperation(manifest, 'log_prob').inputs.some(({ role }) => role === 'label');
   const hasMap = manifest.operations.some(({ name }) => name === 'log_prob_map');
   const nll: number[] = [];
   const negativeElbo: number[] = [];
   const reconstruction: number[] = [];
   const kl: number[] = [];
+  let labelled = false;
   for (let first = 0; first < rows; first += ROWS_PER_CHUNK) {
     signal?.throwIfAborted();
     const count = Math.min(ROWS_PER_CHUNK, rows - first);
-    const { data } = await rowsInOrder(split, domain, { first, count, seed });
-    const tensor = dataTensor(manifest, data, count);
-    const weights = await logWeights(generator, 'log_prob', tensor, draws, seed);
+    const { data, labels } = await rowsInOrder(split, domain, { first, count, seed });
+    labelled ||= labels?.some(label => label >= 0) ?? false;
+    const given = { data: dataTensor(manifest, data, count), labels: byLabel ? labels : undefined };
+    const weights = await logWeights(generator, 'log_prob', given, draws, seed);
     for (const row of weights) {
       nll.push(-iwae(row).logProb);
       negativeElbo.push(-elbo(row).logProb);
     }
     if (bound && hasMap) {
-      const parts = await logWeights(generator, 'log_prob_map', tensor, Math.min(draws, DRAWS_OF_PARTS), seed);
+      const parts = await logWeights(generator, 'log_prob_map', given, Math.min(draws, DRAWS_OF_PARTS), seed);
       parts.forEach((logLikelihoods, row) => {
         const local = -mean(logLikelihoods);
         reconstruction.push(local);
@@ -79,12 +86,18 @@ export async function evaluateLikelihood(
     draws,
     rows,
     seed,
+    conditional: byLabel && labelled,
     metrics: {
       nll_nats: mean(nll),
       nll_standard_error: standardError(nll),
       bits_per_dim: mean(nll) / (likelihood.dimensions * Math.LN2),
       ...(bound && { elbo_nats: mean(negativeElbo), elbo_standard_error: standardError(negativeElbo) }),
-      ...(kl.length > 0 && { kl_nats: mean(kl), reconstruction_nats: mean(reconstruction) }),
+      ...(kl.length > 0 && {
+        kl_nats: mean(kl),
+        kl_standard_error: standardError(kl),
+        reconstruction_nats: mean(reconstruction),
+        reconstruction_standard_error: standardError(reconstruction),
+      }),
     },
   };
 }
@@ -93,7 +106,7 @@ export async function evaluateLikelihood(
 async function logWeights(
   generator: BundleGenerator,
   name: string,
-  data: Tensor,
+  { data, labels }: { readonly data: Tensor; readonly labels: Int32Array<ArrayBuffer> | undefined },
   draws: number,
   seed: number,
 ): Promise<Float64Array[]> {
@@ -101,7 +114,9 @@ async function logWeights(
   const operation = findOperation(manifest, name);
   const rows = data.shape[0]!;
   const port = operation.inputs.find(({ role }) => role === 'data')!;
-  const inputs = new OperationInputs(manifest, operation, rows, { [port.name]: data }, seed);
+  const label = operation.inputs.find(({ role }) => role === 'label');
+  const given = { [port.name]: data, ...(label && labels && { [label.name]: int32([rows], labels) }) };
+  const inputs = new OperationInputs(manifest, operation, rows, given, seed);
   const output = operation.outputs[0]!.name;
   const steps: StepRow[] = Array.from({ length: rows * draws }, (_, i) => {
     return { index: i % rows, sample: 0, draw: Math.floor(i / rows) };
@@ -124,17 +139,4 @@ async function logWeights(
 export function dataTensor(manifest: Manifest, data: Float32Array<ArrayBuffer>, count: number): Tensor {
   const port = findOperation(manifest, 'log_prob').inputs.find(({ role }) => role === 'data')!;
   return { dtype: 'float32', shape: [count, ...port.shape.slice(1)], data };
-}
-
-function mean(values: ArrayLike<number>): number {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i]!;
-  return sum / values.length;
-}
-
-function standardError(values: readonly number[]): number {
-  if (values.length < 2) return 0;
-  const average = mean(values);
-  const squares = values.reduce((sum, value) => sum + (value - average) ** 2, 0);
-  return Math.sqrt(squares / (values.length - 1) / values.length);
 }

@@ -123,6 +123,21 @@ describe('an exported bundle', () => {
     expect(metrics.bits_per_dim!).toBeCloseTo(metrics.nll_nats! / (blobSize ** 2 * Math.LN2), 10);
   });
 
+  it('is drawn on sheets: samples, reconstructions and the way from one datum to another', async () => {
+    const out = join(folder, 'sheets');
+    const { metrics, context } = await evaluate(published.folder, dataset, { metric: 'samples', out });
+    expect(Object.keys(metrics)).toEqual(['images.samples', 'images.reconstructions', 'images.interpolations']);
+    expect(metrics['images.samples']).toBe(100);
+    for (const name of ['samples', 'reconstructions', 'interpolations'])
+      expect((await readFile(context[name] as string)).subarray(1, 4).toString()).toBe('PNG');
+  });
+
+  it('is measured by its codes: how many units it uses, and how well neighbours agree in class', async () => {
+    const { metrics, context } = await evaluate(published.folder, dataset, { metric: 'latent' });
+    expect(metrics.active_units).toBeLessThanOrEqual(metrics.latent_units!);
+    expect(context.rows).toBe(dataset.test.count);
+  });
+
   it('holds no state of training', async () => {
     const names = await readdir(published.folder, { recursive: true });
     expect(names.filter(name => /checkpoint|\.ckpt|moment|step/.test(name))).toEqual([]);
