@@ -42,8 +42,14 @@ export function isTensor(value: unknown): value is WireTensor {
 
 /** One body of a `Message`, or of any object of that form. The head is padded with spaces to a multiple of 8, so that tensors stay aligned. */
 export function encodeBody(message: unknown): Body {
-  const { head, sections } = split(message, 0);
+  const [head, ...sections] = encodeBodyParts(message);
   return { headLength: head.length, bytes: join([head, ...sections]) };
+}
+
+/** The same bytes as the head and each tensor, uncopied: they must not change before they are written. */
+export function encodeBodyParts(message: unknown): [head: Uint8Array, ...tensors: Uint8Array[]] {
+  const { head, sections } = split(message, 0);
+  return [head, ...sections];
 }
 
 /** One frame of a stream or socket: `encodeBody` behind its two lengths. */

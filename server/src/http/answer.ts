@@ -1,5 +1,13 @@
 // A verb's responses in the form that the caller accepts: JSON, lines of JSON, binary, a picture or a NumPy array.
-import { encodeBody, encodeFrame, GenserveError, HEAD_LENGTH_HEADER, type NpyData, writeNpy } from '@genserve/runtime';
+import {
+  encodeBodyParts,
+  encodeFrame,
+  GenserveError,
+  HEAD_LENGTH_HEADER,
+  type Message,
+  type NpyData,
+  writeNpy,
+} from '@genserve/runtime';
 import type { Request as HttpRequest, Response as HttpResponse } from 'express';
 import type { Verb } from '../verbs/verb.js';
 import { errorBody, toGenserveError } from './errors.js';
@@ -81,11 +89,21 @@ export async function sendAnswer<Response>(
     const { shape, data } = views.array(whole);
     response.type(media.array).send(Buffer.from(writeNpy(shape, data).buffer));
   } else if (form === 'body') {
-    const { headLength, bytes } = encodeBody(toFrameMessage(whole));
-    response.type(media.body).set(HEAD_LENGTH_HEADER, String(headLength)).send(Buffer.from(bytes.buffer));
+    sendBody(response, toFrameMessage(whole));
   } else {
     response.json(verb.response.toJSON(whole));
   }
+}
+
+/** Its tensors go to the socket as they are: a copy of each would cost more than all else that is done for it. */
+function sendBody(response: HttpResponse, message: Message): void {
+  const [head, ...tensors] = encodeBodyParts(message);
+  const length = tensors.reduce((sum, tensor) => sum + tensor.length, head.length);
+  response.type(media.body).set({ [HEAD_LENGTH_HEADER]: String(head.length), 'Content-Length': String(length) });
+  response.cork();
+  for (const part of [head, ...tensors]) response.write(part);
+  response.end();
+  response.uncork();
 }
 
 async function sendStream<Response>(

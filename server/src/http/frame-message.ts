@@ -48,15 +48,23 @@ export function toFrameMessage(value: unknown): Message {
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : null;
 }
 
+/** Its bytes as they are where they are aligned, which those of executors are. */
 function typedTensor({ dtype, shape, data }: generator.Tensor): Message {
-  const bytes = Uint8Array.from(data);
-  if (dtype === 'float32') return { dtype, shape, data: new Float32Array(bytes.buffer) };
-  if (dtype === 'int32') return { dtype, shape, data: new Int32Array(bytes.buffer) };
-  return bytesTensor(bytes, shape);
+  if (dtype !== 'float32' && dtype !== 'int32') return bytesTensor(data, shape);
+  const { buffer, byteOffset } = data.byteOffset % 4 === 0 ? ownBytes(data) : Uint8Array.from(data);
+  const length = data.length / 4;
+  return dtype === 'float32'
+    ? { dtype, shape, data: new Float32Array(buffer, byteOffset, length) }
+    : { dtype, shape, data: new Int32Array(buffer, byteOffset, length) };
 }
 
-function bytesTensor(bytes: Uint8Array, shape: readonly number[]): Message {
-  return { dtype: 'uint8', shape, data: Uint8Array.from(bytes) };
+function bytesTensor(bytes: Buffer, shape: readonly number[]): Message {
+  return { dtype: 'uint8', shape, data: ownBytes(bytes) };
+}
+
+/** Buffers of this process are never shared with another thread. */
+function ownBytes(bytes: Buffer): Uint8Array<ArrayBuffer> {
+  return bytes as Buffer<ArrayBuffer>;
 }
 
 function isWireTensor(value: unknown): value is generator.Tensor {

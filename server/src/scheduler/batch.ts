@@ -42,7 +42,7 @@ export function joinRows(operation: Operation, members: readonly Tensors[]): Ten
   return joined;
 }
 
-/** Rows [start, start + count) of `total` in every batch port; other tensors are shared. */
+/** Rows [start, start + count) of `total` in every batch port, uncopied; other tensors are shared. */
 export function takeRows(
   ports: readonly Port[],
   tensors: Tensors,
@@ -58,7 +58,7 @@ export function takeRows(
       throw new GenserveError('INTERNAL', `${name} has ${shape[0]} rows where the batch had ${total}`);
     }
     const rowLength = data.length / total;
-    const rows = data.slice(start * rowLength, (start + count) * rowLength);
+    const rows = data.subarray(start * rowLength, (start + count) * rowLength);
     taken[name] = { dtype, shape: [count, ...shape.slice(1)], data: rows };
   }
   return taken;
