@@ -1,6 +1,7 @@
 // The families that ship with genserve, by name. Users bring their own as modules (contract, section 6).
 import { GenserveError } from '@genserve/runtime';
 import type { Family } from '../family.js';
+import { acGan } from './ac-gan.js';
 import { classifier } from './classifier.js';
 import { dcgan } from './dcgan.js';
 import { gatedPixelCnn } from './gated-pixelcnn.js';
@@ -27,6 +28,7 @@ export const families: Readonly<Record<string, Family>> = Object.fromEntries(
     erase(dcgan),
     erase(classifier),
     erase(wganGp),
+    erase(acGan),
   ].map(family => [family.name, family]),
 );
 
