@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { build, debian, fail, install, root, run } from './setup.mjs';
 
 install();
-debian(['chromium', 'python3-onnx', 'python3-grpc-tools', 'python3-grpcio', 'python3-numpy']);
+debian(['chromium', 'libvulkan1', 'python3-onnx', 'python3-grpc-tools', 'python3-grpcio', 'python3-numpy']);
 build();
 const names = readdirSync(`${root}tests/slow`)
   .filter(file => file.endsWith('.test.ts'))

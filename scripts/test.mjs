@@ -4,7 +4,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { build, debian, install, root, run } from './setup.mjs';
 
 install();
-debian(['chromium', 'python3-onnx', 'python3-grpc-tools', 'python3-grpcio', 'python3-numpy']);
+debian(['chromium', 'libvulkan1', 'python3-onnx', 'python3-grpc-tools', 'python3-grpcio', 'python3-numpy']);
 build();
 run(process.execPath, ['scripts/check.mjs']);
 

@@ -88,6 +88,13 @@ describe('genserve', () => {
     [['sample', 'tiny', '--out', 'x.png', '--label', '3'], 7, 'OPERATION_UNSUPPORTED', 'without classes'],
     [['sample', 'tiny', '--out', 'x.txt'], 2, 'INVALID_ARGUMENT: out', '.npz'],
     [['score', 'tiny', 'mnist', '--out', 'x.csv'], 2, 'INVALID_ARGUMENT: data', '[28,28,1]'],
+    [
+      ['train', ...vae, '--steps', '1', '--engine', 'eager', '--backend', 'tensorflow'],
+      9,
+      'BACKEND_UNAVAILABLE: backend',
+      'npm install @tensorflow/tfjs-node-gpu',
+    ],
+    [['train', ...vae, '--steps', '1', '--backend', 'cpu'], 2, 'INVALID_ARGUMENT: backend', '--device'],
     [['resume', 'runs/none'], 2, 'INVALID_ARGUMENT: run', 'runs/none'],
   ])('says of %j what is wrong and what would be right, with exit code %i', async (words, code, reason, hint) => {
     const outcome = await genserve(folder, ...words);

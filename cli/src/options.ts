@@ -28,10 +28,5 @@ export function positiveNumber(text: string): number {
 export const jsonOption = () => new Option('--json', 'figures as one JSON object on standard output');
 export const outOption = () => new Option('--out <folder>', 'model repository that bundles go to').default('models');
 
-export const threadsOption = () =>
-  new Option('--threads <count>', 'of training; a run is repeated bit for bit at an equal number only').argParser(
-    positiveInteger,
-  );
-
 /** For options that may be given several times. */
 export const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];

@@ -12,12 +12,13 @@ export interface TrainFlags {
   readonly initFrom?: string;
   readonly steps?: number;
   readonly minutes?: number;
+  readonly stepsPerRun?: number;
   readonly set?: readonly string[];
 }
 
 /** The part of a recipe that the command line states. */
 export function recipeOf(flags: TrainFlags, file: PartialRecipe): PartialRecipe {
-  const { family, preset, name, seed, initFrom, steps, minutes } = flags;
+  const { family, preset, name, seed, initFrom, steps, minutes, stepsPerRun } = flags;
   const { configuration, training, data, export: exporting } = settingsOf(flags.set ?? []);
   const source = flags.data ?? (typeof file.data === 'string' ? file.data : file.data?.source);
   if (data && source === undefined) {
@@ -37,7 +38,9 @@ export function recipeOf(flags: TrainFlags, file: PartialRecipe): PartialRecipe 
     ...(data && source !== undefined && { data: { ...fromFile, ...data, source } }),
     ...(!data && flags.data !== undefined && { data: flags.data }),
     ...(configuration && { configuration }),
-    ...(training && { training }),
+    ...((training || stepsPerRun !== undefined) && {
+      training: { ...training, ...(stepsPerRun !== undefined && { stepsPerRun }) },
+    }),
     ...(exporting && { export: exporting }),
   };
 }

@@ -1,10 +1,10 @@
 // `genserve batch`: trains and exports a plan of runs.
 import { GenserveError } from '@genserve/runtime';
 import { Command } from 'commander';
-import { type EngineFlags, engineOf } from '../engine.js';
+import { type EngineFlags, engineOf, withEngine } from '../engine.js';
 import { EXIT_CODES } from '../exit-codes.js';
 import { interruptible } from '../interrupt.js';
-import { jsonOption, threadsOption } from '../options.js';
+import { jsonOption } from '../options.js';
 import { duration, paint, print, printFigures, say, table } from '../output.js';
 import { progress } from '../progress.js';
 
@@ -15,12 +15,11 @@ interface Flags extends EngineFlags {
 }
 
 export function batchCommand(): Command {
-  return new Command('batch')
+  const command = new Command('batch')
     .description('train and export a plan of runs; started again, it goes on where it stopped')
     .argument('<plan>', 'YAML file: a list of recipes')
     .option('--runs <folder>', "folder of runs; the plan's when absent")
     .option('--out <folder>', "model repository; the plan's when absent")
-    .addOption(threadsOption())
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  $ genserve batch recipes/plans/quick.yaml\n')
     .action(async (path: string, flags: Flags) => {
@@ -62,4 +61,5 @@ export function batchCommand(): Command {
       if (stopped) process.exitCode = EXIT_CODES.CANCELLED;
       else if (failed?.error) process.exitCode = EXIT_CODES[GenserveError.fromJSON(failed.error).reason];
     });
+  return withEngine(command);
 }

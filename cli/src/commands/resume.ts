@@ -1,19 +1,18 @@
 // `genserve resume`: goes on with a run from its last checkpoint.
 import { Argument, Command } from 'commander';
-import { type EngineFlags, engineOf } from '../engine.js';
+import { type EngineFlags, engineOf, withEngine } from '../engine.js';
 import { type ExportFlags, exportFlags, exportOptions } from '../export-run.js';
-import { jsonOption, outOption, threadsOption } from '../options.js';
+import { jsonOption, outOption } from '../options.js';
 import { type Finish, finishRun, watchRun } from '../run.js';
 
 export const runArgument = () => new Argument('<run>', 'folder of the run: runs/<name>');
 
 export function resumeCommand(): Command {
-  return new Command('resume')
+  const command = new Command('resume')
     .description('go on with a run from its last checkpoint, then export it')
     .addArgument(runArgument())
     .addOption(outOption())
     .option('--no-export', 'train only')
-    .addOption(threadsOption())
     .addOption(exportOptions.testRows())
     .addOption(exportOptions.calibrationRows())
     .addOption(exportOptions.description())
@@ -24,4 +23,5 @@ export function resumeCommand(): Command {
       const engine = await engineOf(flags);
       await finishRun(await watchRun(run => resume(folder, { ...run, engine })), flags, exportFlags(flags));
     });
+  return withEngine(command);
 }

@@ -1,15 +1,7 @@
 // `genserve train`: from data to a bundle.
-import { Command, Option } from 'commander';
-import { type EngineFlags, engineOf } from '../engine.js';
-import {
-  collect,
-  jsonOption,
-  outOption,
-  positiveInteger,
-  positiveNumber,
-  threadsOption,
-  wholeNumber,
-} from '../options.js';
+import { Command } from 'commander';
+import { type EngineFlags, engineOf, withEngine } from '../engine.js';
+import { collect, jsonOption, outOption, positiveInteger, positiveNumber, wholeNumber } from '../options.js';
 import { say } from '../output.js';
 import { recipeOf, type TrainFlags } from '../recipe.js';
 import { type Finish, finishRun, watchRun } from '../run.js';
@@ -20,7 +12,7 @@ interface Flags extends TrainFlags, EngineFlags, Finish {
 }
 
 export function trainCommand(): Command {
-  return new Command('train')
+  const command = new Command('train')
     .description('train a model on data and export it as a bundle')
     .option('--family <name>', 'model family (see `genserve families`), or a module of your own: ./mine.ts')
     .option('--data <name|path>', 'data set (see `genserve datasets`), or a path to your own')
@@ -35,12 +27,7 @@ export function trainCommand(): Command {
     .option('--seed <number>', 'of the first weights, the order of the data and all noise', wholeNumber)
     .option('--steps <count>', 'train this many steps', positiveInteger)
     .option('--minutes <number>', 'or this long; with --steps, at most this long', positiveNumber)
-    .addOption(
-      new Option('--engine <name>', 'one ONNX graph, or op by op on TensorFlow.js (slow)')
-        .choices(['compiled', 'eager'])
-        .default('compiled'),
-    )
-    .addOption(threadsOption())
+    .option('--steps-per-run <count>', 'steps that one run of the engine takes, for GPUs', positiveInteger)
     .option('--runs <folder>', 'folder of runs', 'runs')
     .option('--name <name>', 'of the run and of its bundle: a-z, 0-9 and -')
     .addOption(outOption())
@@ -65,6 +52,7 @@ export function trainCommand(): Command {
       await finishRun(result, flags, exportOptionsOf(recipe));
       if (flags.export && result.finished) say(`serve it: genserve serve --models ${flags.out}`);
     });
+  return withEngine(command);
 }
 
 const examples = `

@@ -8,11 +8,15 @@ import { writeModel } from '../graph/write.js';
 import { NEXT_PREFIX, STATE_PREFIX, trace } from '../trace/trace.js';
 import { checkFeeds } from './bind.js';
 import { blockSize } from './block-size.js';
+import type { Device } from './device.js';
 import type { Engine, Executable } from './engine.js';
+import { firstNonFinite } from './non-finite.js';
 import type { Program, State } from './program.js';
 import { fromOrt, toOrt } from './session.js';
 
 export interface CompiledOptions {
+  /** The CPU when absent. What a device has no kernel for runs on the CPU, at the price of copies. */
+  readonly device?: Device | undefined;
   /** Threads within an operator; all cores when absent. A run is bit-identical only at an equal number. */
   readonly threads?: number | undefined;
   /** Prefix of a profile that onnxruntime writes, for the benchmarks. */
@@ -21,15 +25,16 @@ export interface CompiledOptions {
 
 /** The default engine: a program is recorded once, as one graph. */
 export function compiledEngine(options: CompiledOptions = {}): Engine {
-  const threads = options.threads ?? availableParallelism();
+  const { device = 'cpu', threads = availableParallelism() } = options;
   return {
-    description: `compiled/cpu (${threads} thread${threads === 1 ? '' : 's'})`,
+    description: `compiled/${device}${device === 'cpu' ? ` (${threads} thread${threads === 1 ? '' : 's'})` : ''}`,
     async compile(program, batch) {
       const graph = trace(program, batch);
       // a frozen random number shows only in a second recording
       compareRecordings({ graph, batch }, { graph: trace(program, batch), batch });
-      const session = await create(program.name, writeModel(optimise(graph, { block: await blockSize() })), {
-        executionProviders: ['cpu'],
+      const block = device === 'cpu' ? await blockSize() : undefined;
+      const session = await create(program.name, writeModel(optimise(graph, { block })), {
+        executionProviders: [device],
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
         executionMode: 'sequential',
@@ -94,6 +99,10 @@ class CompiledExecutable implements Executable {
       else state.set(name.slice(NEXT_PREFIX.length), tensor.data as Float32Array);
     }
     return outputs;
+  }
+
+  firstNonFinite(feeds: Tensors, state: State): Promise<string | undefined> {
+    return firstNonFinite(this.#program, this.#batch, feeds, state);
   }
 
   async close(): Promise<void> {

@@ -8,6 +8,8 @@ export interface Executable {
    * program assigned. Returns the program's outputs.
    */
   run(feeds: Tensors, state: State): Promise<Tensors>;
+  /** What was not finite first in such a run, for people; runs it again, piece by piece. Absent where it cannot be told. */
+  firstNonFinite?(feeds: Tensors, state: State): Promise<string | undefined>;
   close(): Promise<void>;
 }
 

@@ -2,20 +2,23 @@
 import { GenserveError, type RunOptions, type Session, type Tensor, type Tensors } from '@genserve/runtime';
 import * as ort from 'onnxruntime-node';
 import { WEIGHTS_FILE } from '../graph/write.js';
+import type { Device } from './device.js';
 
 export interface SessionOptions {
   /** The bundle's weights file, which the graph's external initialisers lie in. */
   readonly weights?: Uint8Array | undefined;
   /** All cores when absent. */
   readonly threads?: number | undefined;
+  /** The CPU when absent. */
+  readonly device?: Device | undefined;
 }
 
 /** @throws BUNDLE_INVALID where onnxruntime does not take the graph. */
 export async function createSession(model: Uint8Array, options: SessionOptions = {}): Promise<Session> {
-  const { weights, threads } = options;
+  const { weights, threads, device = 'cpu' } = options;
   try {
     const session = await ort.InferenceSession.create(model, {
-      executionProviders: ['cpu'],
+      executionProviders: [device],
       graphOptimizationLevel: 'all',
       ...(threads !== undefined && { intraOpNumThreads: threads }),
       interOpNumThreads: 1,

@@ -26,7 +26,7 @@ export interface StepEvent {
   readonly imagesPerSecond: number;
   readonly elapsedSeconds: number;
   readonly secondsLeft: number;
-  /** Name of the first output that was not finite; the update was then skipped. */
+  /** Output that was not finite, and the tensor that was so first: "loss (first: Log in decoder)"; the update was skipped. */
   readonly nonFinite?: string;
 }
 
@@ -57,6 +57,8 @@ export interface Callbacks {
   onTrainEnd?(event: TrainEndEvent): void | Promise<void>;
   onEpochBegin?(epoch: number): void | Promise<void>;
   onEpochEnd?(epoch: number): void | Promise<void>;
+  /** `step` counts from 1. Steps that run together (training.stepsPerRun) begin together. */
+  onStepBegin?(step: number): void | Promise<void>;
   onStepEnd?(event: StepEvent): void | Promise<void>;
   onEvaluate?(event: EvaluateEvent): void | Promise<void>;
   onSave?(event: SaveEvent): void | Promise<void>;
@@ -76,6 +78,7 @@ export function combine(list: readonly Callbacks[]): Required<Callbacks> {
     onTrainEnd: each(c => c.onTrainEnd),
     onEpochBegin: each(c => c.onEpochBegin),
     onEpochEnd: each(c => c.onEpochEnd),
+    onStepBegin: each(c => c.onStepBegin),
     onStepEnd: each(c => c.onStepEnd),
     onEvaluate: each(c => c.onEvaluate),
     onSave: each(c => c.onSave),

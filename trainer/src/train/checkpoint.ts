@@ -5,6 +5,7 @@ import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GenserveError } from '@genserve/runtime';
 import type { State } from '../engine/program.js';
+import type { Best } from './early-stopping.js';
 
 const MAGIC = 'GSCK';
 const KEPT = 2;
@@ -17,6 +18,9 @@ export interface Position {
   /** Updates that each optimiser has applied, by step name: Adam's t. */
   readonly updates: Readonly<Record<string, number>>;
   readonly skipped: number;
+  /** With early stopping: the best evaluation so far, and the evaluations since. */
+  readonly best?: Best;
+  readonly waited?: number;
   /** The stage that the last step was of, and the steps done before it began; absent before the first step. */
   readonly stage?: { readonly index: number; readonly firstStep: number };
   readonly elapsedSeconds: number;
@@ -44,6 +48,21 @@ export async function saveCheckpoint(folder: string, position: Position, state: 
   const stale = [...names.slice(KEPT), ...(await readdir(folder)).filter(name => name.endsWith('.partial'))];
   await Promise.all(stale.map(name => rm(join(folder, name), { force: true })));
   return path;
+}
+
+const bestPath = (folder: string) => join(folder, 'best.ckpt');
+
+/** Keeps a state apart from those that rotate. */
+export async function saveBest(folder: string, position: Position, state: State): Promise<string> {
+  await writeAtomically(bestPath(folder), encode(position, state));
+  return bestPath(folder);
+}
+
+/** Throws INTEGRITY_MISMATCH where it is damaged. */
+export async function loadBest(folder: string): Promise<State> {
+  const decoded = decode(await readFile(bestPath(folder)));
+  if (typeof decoded !== 'string') return decoded.state;
+  throw new GenserveError('INTEGRITY_MISMATCH', `${bestPath(folder)}: ${decoded}`);
 }
 
 /** The newest checkpoint that is whole, or nothing; `onBroken` hears of each that is not. */

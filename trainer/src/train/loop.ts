@@ -1,17 +1,18 @@
 // The training loop.
 import { setImmediate as breathe } from 'node:timers/promises';
-import { GenserveError, type Tensors } from '@genserve/runtime';
-import { batches } from '../data/batches.js';
+import { GenserveError } from '@genserve/runtime';
+import { type Batch, batches } from '../data/batches.js';
 import type { Dataset } from '../data/dataset.js';
 import type { State } from '../engine/program.js';
 import { scheduled } from '../optim/schedule.js';
+import { runBlock, type Turn } from './block.js';
 import type { Callbacks } from './callbacks.js';
 import type { Position } from './checkpoint.js';
-import { dataShape, stepFeeds } from './feeds.js';
+import { EarlyStopping } from './early-stopping.js';
 import type { Monitor } from './monitor.js';
 import type { CompiledStage, PreparedRun } from './run.js';
 import type { RunRecord } from './run-folder.js';
-import { optimiserOf } from './settings.js';
+import { Spending } from './spending.js';
 import { endStages } from './stages.js';
 
 export interface LoopOptions {
@@ -23,117 +24,113 @@ export interface LoopOptions {
   readonly start: Position;
   readonly signal?: AbortSignal | undefined;
   readonly callbacks: Required<Callbacks>;
+  readonly store: Store;
+}
+
+/** Where states are kept. */
+export interface Store {
   save(position: Position, state: State): Promise<string>;
+  /** Apart from the others: the state of the best evaluation. */
+  saveBest(position: Position, state: State): Promise<string>;
+  loadBest(): Promise<State>;
 }
 
 /** Trains until the budget is spent or `signal` aborts, and returns where it stopped. Changes `state`. */
 export async function trainingLoop(state: State, options: LoopOptions): Promise<Position> {
-  const { record, run, dataset, monitor, folder, start, signal, callbacks } = options;
+  const { record, run, dataset, monitor, folder, start, signal, callbacks, store } = options;
   const { training, budget, domain, seed } = record;
-  const startedAt = performance.now() - 1000 * start.elapsedSeconds;
-  const elapsed = () => (performance.now() - startedAt) / 1000;
-  const minutesSpent = () => elapsed() / 60 / (budget.minutes ?? Number.POSITIVE_INFINITY);
-  const spent = (step: number) => Math.min(1, budget.steps === undefined ? minutesSpent() : step / budget.steps);
+  const spending = new Spending(budget, start.elapsedSeconds);
+  const stopping = new EarlyStopping(training.earlyStopping, start.best, start.waited);
   const updates = { ...start.updates };
   let { step, skipped } = start;
   let stage = start.stage ?? { index: 0, firstStep: 0 };
   let failures = 0;
   let savedAt = performance.now();
+  let evaluatedAt = -1;
   let epoch = Math.floor((step * run.rowsPerStep) / dataset.train.count);
-  const position = (): Position => {
-    return { ...start, step, updates: { ...updates }, skipped, stage, elapsedSeconds: elapsed() };
-  };
+
+  const position = (): Position => ({
+    ...{ ...start, step, updates: { ...updates }, skipped, stage, elapsedSeconds: spending.elapsedSeconds() },
+    ...(stopping.best && { best: stopping.best, waited: stopping.waited }),
+  });
   const save = async () => {
-    const path = await options.save(position(), state);
+    const path = await store.save(position(), state);
     savedAt = performance.now();
     await callbacks.onSave({ step, path });
   };
   const evaluate = async () => {
+    evaluatedAt = step;
     const metrics = await monitor.evaluate(state);
     const samples = await monitor.sheet(folder, step, state);
-    await callbacks.onEvaluate({ step, elapsedSeconds: elapsed(), metrics, ...(samples !== undefined && { samples }) });
+    const elapsedSeconds = spending.elapsedSeconds();
+    await callbacks.onEvaluate({ step, elapsedSeconds, metrics, ...(samples !== undefined && { samples }) });
+    if (stopping.observe(step, metrics)) await store.saveBest(position(), state);
   };
 
-  const shape = dataShape(domain);
-  const rate = new Throughput(run.rowsPerStep);
+  const rate = new Throughput();
+  const stream = batches(dataset.train, domain, { size: run.rowsPerStep, seed, step });
   await callbacks.onEpochBegin(epoch);
-  for await (const batch of batches(dataset.train, domain, { size: run.rowsPerStep, seed, step })) {
-    const progress = spent(step);
-    if (progress >= 1 || signal?.aborted) break;
-    if (minutesSpent() >= 1) {
+  while (spending.progress(step) < 1 && !signal?.aborted && !stopping.due) {
+    if (spending.timeIsUp()) {
       await callbacks.onWarning(`the time was up at step ${step} of ${budget.steps}, before the schedules had ended`);
       break;
     }
-    if (batch.epoch !== epoch) {
-      await callbacks.onEpochEnd(epoch);
-      epoch = batch.epoch;
-      await callbacks.onEpochBegin(epoch);
-    }
-    const index = stageAt(run.stages, progress);
+    const index = stageAt(run.stages, spending.progress(step));
     if (index !== stage.index) {
       endStages(run.stages.slice(0, index), state);
       stage = { index, firstStep: step };
     }
-    const { from, until, steps } = run.stages[index]!;
-    const stageStep = step - stage.firstStep;
-    const schedule = scheduled(training.schedule, stageStep, (progress - from) / (until - from));
-
-    const metrics: Record<string, number> = {};
-    let nonFinite: string | undefined;
-    for (const { spec, program, executable } of steps) {
-      if (stageStep % (spec.every ?? 1) !== 0) continue;
-      const done = updates[spec.name] ?? 0;
-      const before = new Map(state);
-      const { learningRate } = optimiserOf(training, spec.name);
-      const feeds = {
-        ...stepFeeds(spec, batch, shape, seed, training.batch),
-        ...program.scalars(done + 1, stageStep, learningRate * schedule),
-      };
-      const values = scalars(await executable.run(feeds, state), steps.length > 1 ? `${spec.name}/` : '');
-      const wrong = Object.keys(values).find(name => !Number.isFinite(values[name]));
-      if (wrong === undefined) updates[spec.name] = done + (spec.repeats ?? 1);
-      else {
-        // Engines put new arrays in the state and leave the old ones alone: the update is undone by putting them back.
-        for (const [name, value] of before) state.set(name, value);
-        nonFinite ??= wrong;
+    const current = run.stages[index]!;
+    const turns: Turn[] = [];
+    for (const batch of await take(stream, blockLength(run.stages, index, step, spending))) {
+      if (batch.epoch !== epoch) {
+        await callbacks.onEpochEnd(epoch);
+        epoch = batch.epoch;
+        await callbacks.onEpochBegin(epoch);
       }
-      Object.assign(metrics, values);
+      await callbacks.onStepBegin(batch.step + 1);
+      const stageStep = batch.step - stage.firstStep;
+      const share = (spending.progress(batch.step) - current.from) / (current.until - current.from);
+      turns.push({ batch, stageStep, schedule: scheduled(training.schedule, stageStep, share) });
     }
-    step++;
-    failures = nonFinite === undefined ? 0 : failures + 1;
-    if (nonFinite !== undefined) skipped++;
-    rate.add(performance.now());
+    const outcomes = await runBlock(state, turns, { record, stage: current, updates, diagnose: failures === 0 });
+    rate.add(performance.now(), turns.length);
 
-    const elapsedSeconds = elapsed();
-    await callbacks.onStepEnd({
-      step,
-      epoch,
-      metrics,
-      learningRate: training.optimiser.learningRate * schedule,
-      progress: spent(step),
-      imagesPerSecond: rate.perSecond(),
-      elapsedSeconds,
-      secondsLeft: Math.min(
-        budget.steps === undefined
-          ? Number.POSITIVE_INFINITY
-          : ((budget.steps - step) * run.rowsPerStep) / rate.perSecond(),
-        budget.minutes === undefined ? Number.POSITIVE_INFINITY : Math.max(0, 60 * budget.minutes - elapsedSeconds),
-      ),
-      ...(nonFinite !== undefined && { nonFinite }),
-    });
-    if (failures > training.toleratedNonFinite) {
-      await save();
-      throw new GenserveError(
-        'NON_FINITE',
-        `${nonFinite} was not finite in ${failures} steps in a row; lower the learning rate`,
-      );
+    for (const [i, { metrics, nonFinite }] of outcomes.entries()) {
+      const { batch, schedule } = turns[i]!;
+      step = batch.step + 1;
+      failures = nonFinite === undefined ? 0 : failures + 1;
+      if (nonFinite !== undefined) skipped++;
+      await callbacks.onStepEnd({
+        ...{ step, epoch: batch.epoch, metrics, learningRate: training.optimiser.learningRate * schedule },
+        progress: spending.progress(step),
+        imagesPerSecond: run.rowsPerStep * rate.perSecond(),
+        elapsedSeconds: spending.elapsedSeconds(),
+        secondsLeft: spending.secondsLeft(step, rate.perSecond()),
+        ...(nonFinite !== undefined && { nonFinite }),
+      });
+      if (failures > training.toleratedNonFinite) {
+        await save();
+        const message = `${nonFinite} was not finite in ${failures} steps in a row; lower the learning rate`;
+        throw new GenserveError('NON_FINITE', message);
+      }
     }
-    if (step % training.evaluateEvery === 0) await evaluate();
+    if (Math.floor(step / training.evaluateEvery) > Math.floor((step - turns.length) / training.evaluateEvery))
+      await evaluate();
     if (performance.now() - savedAt > 1000 * training.checkpointSeconds) await save();
     // Lets signals and timers in: a run of onnxruntime blocks the event loop.
     await breathe();
   }
-  if (!signal?.aborted && step % training.evaluateEvery !== 0) await evaluate();
+  if (!signal?.aborted && evaluatedAt !== step && !stopping.due) await evaluate();
+  if (stopping.best && !signal?.aborted) {
+    for (const [name, values] of await store.loadBest()) state.set(name, values);
+    if (stopping.due) {
+      const { metric } = training.earlyStopping;
+      await callbacks.onWarning(
+        `stopped early at step ${step}: ${metric} has not improved since step ${stopping.best.step}, whose weights are kept`,
+      );
+    }
+  }
   await save();
   return position();
 }
@@ -144,23 +141,31 @@ function stageAt(stages: readonly CompiledStage[], progress: number): number {
   return index < 0 ? stages.length - 1 : index;
 }
 
-function scalars(outputs: Tensors, prefix: string): Record<string, number> {
-  return Object.fromEntries(Object.entries(outputs).map(([name, { data }]) => [prefix + name, data[0]!]));
+/** Steps to take in one run: as many as were compiled together, where the stage and the budget have so many left. */
+function blockLength(stages: readonly CompiledStage[], index: number, step: number, spending: Spending): number {
+  const count = stages[index]!.together?.count ?? 1;
+  const last = spending.progress(step + count - 1);
+  return last < 1 && stageAt(stages, last) === index ? count : 1;
 }
 
-/** Rows a second over the last steps, evaluations and saves included only where they fell between. */
+async function take(stream: AsyncIterator<Batch>, count: number): Promise<Batch[]> {
+  const taken: Batch[] = [];
+  while (taken.length < count) taken.push((await stream.next()).value);
+  return taken;
+}
+
+/** Steps a second over the last runs, evaluations and saves included only where they fell between. */
 class Throughput {
-  readonly #times: number[] = [performance.now()];
+  readonly #times: { time: number; steps: number }[] = [{ time: performance.now(), steps: 0 }];
 
-  constructor(private readonly rowsPerStep: number) {}
-
-  add(time: number): void {
-    this.#times.push(time);
+  add(time: number, steps: number): void {
+    this.#times.push({ time, steps });
     if (this.#times.length > 21) this.#times.shift();
   }
 
   perSecond(): number {
-    const milliseconds = this.#times.at(-1)! - this.#times[0]!;
-    return milliseconds > 0 ? (1000 * this.rowsPerStep * (this.#times.length - 1)) / milliseconds : 0;
+    const seconds = (this.#times.at(-1)!.time - this.#times[0]!.time) / 1000;
+    const steps = this.#times.slice(1).reduce((sum, each) => sum + each.steps, 0);
+    return seconds > 0 ? steps / seconds : 0;
   }
 }

@@ -5,6 +5,7 @@ import { familyNamed } from '../families/registry.js';
 import type { Family, Model, StepSpec } from '../family.js';
 import { Scope, type Variable } from '../nn/variable.js';
 import { parseSettings } from '../parse-settings.js';
+import { togetherProgram } from './block.js';
 import { dataShape } from './feeds.js';
 import type { RunRecord } from './run-folder.js';
 import type { TrainingSettings } from './settings.js';
@@ -45,6 +46,8 @@ export interface CompiledStage {
   readonly from: number;
   readonly until: number;
   readonly steps: readonly CompiledStep[];
+  /** `count` training steps in one run; absent where they are taken one by one. */
+  readonly together?: { readonly count: number; readonly executable: Executable };
 }
 
 export interface PreparedRun extends BuiltModel {
@@ -74,7 +77,8 @@ export async function prepareRun(
       for (const variable of program.program.state) stateVariables.set(variable.name, variable);
       compiled.push({ spec, program, executable: await engine.compile(program.program, training.batch) });
     }
-    stages.push({ name, from: stages.at(-1)?.until ?? 0, until, steps: compiled });
+    const together = await compileTogether(compiled, training, engine);
+    stages.push({ name, from: stages.at(-1)?.until ?? 0, until, steps: compiled, ...(together && { together }) });
   }
   const repeats = model.stages.flatMap(({ steps }) => steps.map(step => step.repeats ?? 1));
   return {
@@ -83,6 +87,21 @@ export async function prepareRun(
     stateVariables: [...stateVariables.values()],
     rowsPerStep: training.batch * Math.max(...repeats),
   };
+}
+
+async function compileTogether(
+  steps: readonly CompiledStep[],
+  { stepsPerRun: count, batch }: TrainingSettings,
+  engine: Engine,
+): Promise<CompiledStage['together']> {
+  if (count === 1) return undefined;
+  const rare = steps.find(({ spec }) => (spec.every ?? 1) > 1);
+  if (rare) {
+    const field = 'training.stepsPerRun';
+    const why = `must be 1: ${rare.spec.name} is updated in every ${rare.spec.every}th step only`;
+    throw new GenserveError('CONFIGURATION_INVALID', `${field}: ${why}`, { field });
+  }
+  return { count, executable: await engine.compile(togetherProgram(steps, count, batch), batch) };
 }
 
 /** Throws CONFIGURATION_INVALID where `training.optimisers` names a step that the model does not have. */

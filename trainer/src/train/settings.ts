@@ -63,6 +63,18 @@ export const trainingSettings = z
     evaluateEvery: z.int().min(1).default(500),
     /** Held-out rows of an evaluation. */
     evaluationRows: z.int().min(1).default(1000),
+    /** Steps that one run of the engine takes: more spare a device the copies of the state in between. */
+    stepsPerRun: z.int().min(1).max(1000).default(1),
+    earlyStopping: z
+      .strictObject({
+        /** Evaluations without a better figure after which training stops with the best weights; 0 = never. */
+        patience: z.int().min(0).default(0),
+        /** Figure of the evaluations; less is better. */
+        metric: z.string().default('nll_nats'),
+        /** By how much less it must be. */
+        gain: z.number().min(0).default(0),
+      })
+      .prefault({}),
     checkpointSeconds: z.number().positive().default(60),
     /** Non-finite losses or gradients in a row after which training stops; each such update is skipped. */
     toleratedNonFinite: z.int().min(0).default(20),

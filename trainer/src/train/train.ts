@@ -12,7 +12,7 @@ import { parseSettings } from '../parse-settings.js';
 import { reporter } from '../report/write-report.js';
 import { versions } from '../version.js';
 import { type Budget, type Callbacks, combine } from './callbacks.js';
-import { latestCheckpoint, type Position, saveCheckpoint } from './checkpoint.js';
+import { latestCheckpoint, loadBest, type Position, saveBest, saveCheckpoint } from './checkpoint.js';
 import { defaultEngine } from './default-engine.js';
 import { matchInitial, readInitial } from './init-from.js';
 import { firstState } from './initialise.js';
@@ -206,14 +206,21 @@ async function fit(
       start,
       signal: options.signal,
       callbacks,
-      save: (at, values) => saveCheckpoint(checkpoints, at, values),
+      store: {
+        save: (at, values) => saveCheckpoint(checkpoints, at, values),
+        saveBest: (at, values) => saveBest(checkpoints, at, values),
+        loadBest: () => loadBest(checkpoints),
+      },
     });
     const finished = !options.signal?.aborted;
     await callbacks.onTrainEnd({ step: position.step, elapsedSeconds: position.elapsedSeconds, finished });
     return { folder, position, finished };
   } finally {
     await monitor.close();
-    for (const { steps } of run.stages) for (const { executable } of steps) await executable.close();
+    for (const { steps, together } of run.stages) {
+      await together?.executable.close();
+      for (const { executable } of steps) await executable.close();
+    }
   }
 }
 
