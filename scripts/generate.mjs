@@ -1,4 +1,5 @@
-// `npm run generate`: makes proto/src/generated from proto/**/*.proto with buf and ts-proto.
+// `npm run generate`: makes proto/src/generated from proto/**/*.proto with buf and ts-proto, and the descriptors that
+// gRPC reflection serves.
 import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { root, run } from './setup.mjs';
@@ -9,6 +10,10 @@ export function generate(folder) {
   const buf = (template, ...args) =>
     run('npx', ['buf', 'generate', '--template', template, '--output', folder, ...args], { cwd: `${root}proto` });
   buf('buf.gen.wire.yaml');
+  const descriptors = `${folder}/src/generated/services.binpb`;
+  run('npx', ['buf', 'build', '--as-file-descriptor-set', '--exclude-source-info', '--output', descriptors], {
+    cwd: `${root}proto`,
+  });
   buf('buf.gen.manifest.yaml', '--path', 'genserve/bundle/v1/manifest.proto');
 }
 

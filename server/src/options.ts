@@ -1,6 +1,7 @@
 // What the server can be told: one schema, validated once; an unknown key is an error.
 import { GenserveError } from '@genserve/runtime';
 import { z } from 'zod';
+import { accessSchema, checkReach, tlsSchema } from './access/options.js';
 import { policyPattern } from './repository/policy.js';
 
 const port = z.int().min(0).max(65535);
@@ -82,9 +83,28 @@ const schema = z.strictObject({
         .max(2 ** 30)
         .default(32 * 1024 * 1024),
       maxImagePixels: z.int().min(1).default(16_777_216),
+      /** Greatest width or height of a picture. */
+      maxImageSide: z.int().min(1).default(16_384),
+      /** All headers of an HTTP request together. */
+      maxHeaderBytes: z.int().min(1024).default(16_384),
+    })
+    .prefault({}),
+  tls: tlsSchema.prefault({}),
+  access: accessSchema.prefault({}),
+  telemetry: z
+    .strictObject({
+      /** Serves /metrics. */
+      metrics: z.boolean().default(true),
+      /** A collector that takes OpenTelemetry traces (OTLP over HTTP), e.g. http://localhost:4318/v1/traces */
+      traces: z.url().optional(),
+      logLevel: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug']).default('info'),
+      /** A line for every request. */
+      logRequests: z.boolean().default(false),
     })
     .prefault({}),
   cors: z.boolean().default(true),
+  /** Compression of JSON for those who accept it. */
+  compress: z.boolean().default(true),
   /** Cross-origin isolation of the pages, for threads in WebAssembly. */
   isolate: z.boolean().default(true),
   drain: z
@@ -121,7 +141,10 @@ function objectIn(type: unknown): z.ZodObject | undefined {
 /** @throws GenserveError CONFIGURATION_INVALID with the option that is wrong. */
 export function parseOptions(options: ServerOptions): Settings {
   const result = schema.safeParse(options);
-  if (result.success) return result.data;
+  if (result.success) {
+    checkReach(result.data);
+    return result.data;
+  }
   const issue = result.error.issues[0];
   const path = issue?.path.join('.') ?? '';
   const keys = issue?.code === 'unrecognized_keys' ? issue.keys.join(', ') : '';

@@ -1,5 +1,6 @@
 // What every request brings besides its message, whatever the protocol it came by.
 import { invalid } from '@genserve/runtime';
+import type { Caller } from './access/caller.js';
 import type { StepEvent } from './observer.js';
 
 /** First to last. */
@@ -7,6 +8,8 @@ export const priorities = ['high', 'normal', 'low'] as const;
 export type Priority = (typeof priorities)[number];
 
 export interface RequestScope {
+  readonly requestId: string;
+  readonly caller: Caller;
   /** Ends with the caller's connection, its deadline or the server. */
   readonly signal: AbortSignal;
   /** On the clock of `performance.now()`, ms: a step that could only begin later is not begun. None when absent. */

@@ -1,8 +1,10 @@
 // The server: executors, repository, scheduler, HTTP and gRPC, put together and taken down in order.
 import { GenserveError, type Runner } from '@genserve/runtime';
+import { createAdmission } from './access/admission.js';
 import { publicError } from './errors.js';
 import { ExecutorPool } from './executor/pool.js';
 import { threadsPerExecutor } from './executor/threads.js';
+import { gaugesOf } from './gauges.js';
 import { startGrpc } from './grpc/server.js';
 import { exampleCalls } from './http/pages.js';
 import { startHttp } from './http/server.js';
@@ -16,6 +18,8 @@ import { type ModelState, Repository } from './repository/repository.js';
 import { warmUp, warmUpGraphs } from './repository/warm-up.js';
 import type { RequestScope } from './request-scope.js';
 import { Scheduler } from './scheduler/scheduler.js';
+import { createAudit } from './telemetry/log.js';
+import { createTelemetry } from './telemetry/telemetry.js';
 import type { Services } from './verbs/verb.js';
 
 export interface GenserveServer {
@@ -49,7 +53,8 @@ export async function startServer(options: ServerOptions = {}): Promise<Genserve
   const { executors, batching, queue, limits, host, drain } = settings;
   const readiness = new Readiness();
   const statistics = new Statistics();
-  const observer = tellAll([statistics]);
+  const telemetry = await createTelemetry(settings.telemetry);
+  const observer = tellAll([statistics, ...telemetry.observers]);
   const pool = new ExecutorPool<ServedModel>({
     ...executors,
     threads: executors.threads ?? threadsPerExecutor(executors.count),
@@ -75,19 +80,24 @@ export async function startServer(options: ServerOptions = {}): Promise<Genserve
     request.onEnd(() => model.release());
     return scheduler.runnerFor(model, request);
   };
-  const services: Services = { repository, limits, statistics, runnerFor };
+  const gauges = gaugesOf(scheduler, pool);
+  telemetry.metrics?.read(gauges);
+  const audit = createAudit(telemetry.log, settings.access.auditLog);
+  const services: Services = { repository, limits, statistics, audit, runnerFor };
   let http: Awaited<ReturnType<typeof startHttp>> | undefined;
   let grpc: Awaited<ReturnType<typeof startGrpc>> | undefined;
   try {
     await repository.scan();
-    http = await startHttp(services, readiness, settings);
-    grpc = await startGrpc(services, readiness, { host, port: settings.grpcPort });
+    const entrance = { admission: await createAdmission(settings.access, services), ...telemetry };
+    http = await startHttp({ services, entrance, readiness, gauges, ...telemetry }, settings);
+    grpc = await startGrpc(services, entrance, readiness, settings);
   } catch (error) {
     http?.close();
     await pool.close();
     throw error;
   }
   const [httpSide, grpcSide] = [http, grpc];
+  const scheme = settings.tls.certificate === undefined ? 'http' : 'https';
   let closing: Promise<void> | undefined;
   let polls: NodeJS.Timeout | undefined;
   const loaded = repository.loadAll().then(() => {
@@ -103,6 +113,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Genserve
     httpSide.close();
     grpcSide.close();
     await pool.close();
+    await telemetry.close();
   };
   return {
     settings,
@@ -113,7 +124,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Genserve
     },
     loaded,
     models: () => repository.index().map(({ name, version, state, reason }) => ({ name, version, state, reason })),
-    exampleCalls: () => exampleCalls(`http://${host}:${httpSide.port}`, repository),
+    exampleCalls: () => exampleCalls(`${scheme}://${host}:${httpSide.port}`, repository),
     close: () => {
       closing ??= close();
       return closing;

@@ -10,7 +10,7 @@ export interface ServedModels extends AsyncDisposable {
 
 /** Starts a server and waits until its models are ready. `await using` closes it. */
 export async function serve(options: ServerOptions = {}): Promise<ServedModels> {
-  const server = await startServer({ models, httpPort: 0, grpcPort: 0, ...options });
+  const server = await startServer({ models, httpPort: 0, grpcPort: 0, telemetry: { logLevel: 'error' }, ...options });
   await server.loaded;
   return {
     server,

@@ -1,6 +1,6 @@
 // Verbs as gRPC handlers: deadline and cancellation become the signal, thrown errors become status.
 import type { EventEmitter } from 'node:events';
-import { GenserveError } from '@genserve/runtime';
+import { GenserveError, REASONS } from '@genserve/runtime';
 import {
   type handleServerStreamingCall,
   type handleUnaryCall,
@@ -8,6 +8,8 @@ import {
   type ServerUnaryCall,
   type ServerWritableStream,
 } from '@grpc/grpc-js';
+import type { Entrance } from '../entrance.js';
+import { publicError } from '../errors.js';
 import { requestIdOf } from '../request-id.js';
 import { priorityHeader, type RequestScope, readPriority } from '../request-scope.js';
 import type { Services, Verb } from '../verbs/verb.js';
@@ -15,17 +17,17 @@ import { statusOf } from './status.js';
 
 const longestTimerMs = 2 ** 31 - 1;
 
-/** What a call carries besides its message. */
-export interface CallScope extends RequestScope {
-  readonly requestId: string;
-  /** To be called when the call is over. */
-  close(): void;
+/** What a call carries besides its message; its caller is known once it is admitted. */
+export interface CallScope extends Omit<RequestScope, 'caller'> {
+  /** To be called when the call is over, with what went wrong, if anything. */
+  close(error?: unknown): void;
 }
 
 /** What the calls of all kinds have. */
-type AnyCall = Pick<ServerUnaryCall<unknown, unknown>, 'getDeadline' | 'metadata' | 'sendMetadata'> & EventEmitter;
+type AnyCall = Pick<ServerUnaryCall<unknown, unknown>, 'getDeadline' | 'getPath' | 'metadata' | 'sendMetadata'> &
+  EventEmitter;
 
-export function openScope(call: AnyCall): CallScope {
+export function openScope(call: AnyCall, { watch, log }: Entrance): CallScope {
   const controller = new AbortController();
   const end = (reason: 'CANCELLED' | 'DEADLINE_EXCEEDED', message: string) =>
     controller.abort(new GenserveError(reason, message));
@@ -39,23 +41,52 @@ export function openScope(call: AnyCall): CallScope {
       )
     : undefined;
   const atEnd: (() => void)[] = [() => clearTimeout(timer)];
-  const requestId = requestIdOf(call.metadata.get('x-request-id')[0]);
+  const text = (name: string) => call.metadata.get(name)[0]?.toString();
+  const requestId = requestIdOf(text('x-request-id'));
   const metadata = new Metadata();
   metadata.set('x-request-id', requestId);
   call.sendMetadata(metadata);
+  const watched = watch({
+    transport: 'grpc',
+    requestId,
+    traceparent: text('traceparent'),
+    tracestate: text('tracestate'),
+  });
   return {
     requestId,
     signal: controller.signal,
     ...(bounded && { deadline: performance.now() + leftMs }),
+    ...(watched && { onStep: watched.onStep }),
     // Read where what it throws becomes the call's status.
     get priority() {
-      return readPriority(call.metadata.get(priorityHeader)[0]?.toString());
+      return readPriority(text(priorityHeader));
     },
     onEnd: listener => void atEnd.push(listener),
-    close: () => {
+    close: error => {
       for (const listener of atEnd.splice(0)) listener();
+      const reason = error === undefined ? 'OK' : publicError(error).reason;
+      if (reason === 'INTERNAL') log.error({ requestId, err: error }, 'a call failed');
+      const status = reason === 'OK' ? 0 : REASONS[reason].grpc;
+      watched?.end({ method: call.getPath(), caller: callers.get(call) ?? '', status, reason });
     },
   };
+}
+
+const callers = new WeakMap<object, string>();
+
+/** Lets the call in, as its caller. @throws UNAUTHENTICATED, OVERLOADED */
+export async function admit(
+  call: AnyCall,
+  scope: CallScope,
+  { admission }: Entrance,
+): Promise<{ scope: RequestScope; services: Services }> {
+  const text = (name: string) => call.metadata.get(name)[0]?.toString();
+  const { caller, services } = await admission.admit({
+    authorization: text('authorization'),
+    apiKey: text('x-api-key'),
+  });
+  callers.set(call, caller.name);
+  return { scope: { ...scope, caller }, services };
 }
 
 /** The message, or the error that its bytes were (see `decodingSafely`). */
@@ -66,54 +97,57 @@ export function messageOf<Request>({ request }: { readonly request: Request }): 
 }
 
 export function unary<Request, Response>(
-  answer: (request: Request, scope: CallScope) => Promise<Response>,
+  entrance: Entrance,
+  answer: (request: Request, scope: RequestScope, services: Services) => Promise<Response>,
 ): handleUnaryCall<Request, Response> {
   return (call, callback) => {
-    const scope = openScope(call);
-    Promise.resolve()
-      .then(() => answer(messageOf(call), scope))
-      .then(
-        response => callback(null, response),
-        error => callback(statusOf(error, scope.requestId)),
-      )
-      .finally(() => scope.close());
+    const opened = openScope(call, entrance);
+    const answered = async (): Promise<Response> => {
+      const { scope, services } = await admit(call, opened, entrance);
+      return answer(messageOf(call), scope, services);
+    };
+    answered().then(
+      response => {
+        callback(null, response);
+        opened.close();
+      },
+      error => {
+        callback(statusOf(error, opened.requestId));
+        opened.close(error);
+      },
+    );
   };
 }
 
 export function unaryVerb<Request, Response>(
   verb: Verb<Request, Response>,
-  services: Services,
+  entrance: Entrance,
 ): handleUnaryCall<Request, Response> {
-  return unary(async (request, scope) => {
+  return unary(entrance, async (request, scope, services) => {
     for await (const response of verb.answer(request, { services, ...scope })) return response;
     throw new GenserveError('INTERNAL', `${verb.name} gave no answer`);
   });
 }
 
+/** Sends parts as fast as the caller takes them. */
 export function streamingVerb<Request, Response>(
   verb: Verb<Request, Response>,
-  services: Services,
+  entrance: Entrance,
 ): handleServerStreamingCall<Request, Response> {
-  return call => {
-    const scope = openScope(call);
-    void stream(call, scope, () => verb.answer(messageOf(call), { services, ...scope })).finally(() => scope.close());
-  };
-}
-
-/** Sends parts as fast as the caller takes them. */
-async function stream<Request, Response>(
-  call: ServerWritableStream<Request, Response>,
-  { signal, requestId }: CallScope,
-  parts: () => AsyncIterable<Response>,
-): Promise<void> {
-  try {
-    for await (const part of parts()) {
-      if (!call.write(part)) await drained(call, signal);
+  return async call => {
+    const opened = openScope(call, entrance);
+    try {
+      const { scope, services } = await admit(call, opened, entrance);
+      for await (const part of verb.answer(messageOf(call), { services, ...scope })) {
+        if (!call.write(part)) await drained(call, scope.signal);
+      }
+      call.end();
+      opened.close();
+    } catch (error) {
+      call.emit('error', statusOf(error, opened.requestId));
+      opened.close(error);
     }
-    call.end();
-  } catch (error) {
-    call.emit('error', statusOf(error, requestId));
-  }
+  };
 }
 
 function drained(call: ServerWritableStream<unknown, unknown>, signal: AbortSignal): Promise<void> {

@@ -3,9 +3,12 @@
 import { setMaxListeners } from 'node:events';
 import type { inference } from '@genserve/proto/wire';
 import type { handleBidiStreamingCall, ServerDuplexStream } from '@grpc/grpc-js';
+import type { Entrance } from '../entrance.js';
 import { publicError } from '../errors.js';
 import type { RequestScope } from '../request-scope.js';
-import { messageOf, openScope } from './calls.js';
+import type { Services } from '../verbs/verb.js';
+import { admit, messageOf, openScope } from './calls.js';
+import { statusOf } from './status.js';
 
 type Request = inference.ModelInferRequest;
 type Response = inference.ModelStreamInferResponse;
@@ -13,16 +16,21 @@ type Response = inference.ModelStreamInferResponse;
 /** Requests of one stream that are under way; the next is read when one of them has been answered. */
 const greatestInFlight = 64;
 
-export function inferStream(
-  answer: (request: Request, scope: RequestScope) => Promise<inference.ModelInferResponse>,
-): handleBidiStreamingCall<Request, Response> {
-  return call => {
-    const scope = openScope(call);
-    setMaxListeners(0, scope.signal); // each request of the stream listens
-    void answerAll(call, request => answerOne(request, scope, answer)).finally(() => {
-      scope.close();
+type Answer = (request: Request, scope: RequestScope, services: Services) => Promise<inference.ModelInferResponse>;
+
+export function inferStream(entrance: Entrance, answer: Answer): handleBidiStreamingCall<Request, Response> {
+  return async call => {
+    const opened = openScope(call, entrance);
+    setMaxListeners(0, opened.signal); // each request of the stream listens
+    try {
+      const { scope, services } = await admit(call, opened, entrance);
+      await answerAll(call, request => answerOne(() => answer(messageOf({ request }), scope, services)));
       call.end();
-    });
+      opened.close();
+    } catch (error) {
+      call.emit('error', statusOf(error, opened.requestId));
+      opened.close(error);
+    }
   };
 }
 
@@ -48,13 +56,9 @@ async function answerAll(
   await Promise.all(inFlight);
 }
 
-async function answerOne(
-  request: Request,
-  scope: RequestScope,
-  answer: (request: Request, scope: RequestScope) => Promise<inference.ModelInferResponse>,
-): Promise<Response> {
+async function answerOne(answer: () => Promise<inference.ModelInferResponse>): Promise<Response> {
   try {
-    return { errorMessage: '', inferResponse: await answer(messageOf({ request }), scope) };
+    return { errorMessage: '', inferResponse: await answer() };
   } catch (thrown) {
     const { reason, message } = publicError(thrown);
     return { errorMessage: `${reason}: ${message}`, inferResponse: undefined };

@@ -1,5 +1,6 @@
 // inference.GRPCInferenceService: the Open Inference Protocol v2 over gRPC, with Triton's extensions.
 import type { inference } from '@genserve/proto/wire';
+import type { Entrance } from '../entrance.js';
 import { infer } from '../inference/infer.js';
 import { configurationOf, findEntry, metadataOf, serverMetadata } from '../inference/models.js';
 import { loadModel, repositoryIndex, unloadModel } from '../inference/repository.js';
@@ -11,29 +12,39 @@ import { unary } from './calls.js';
 import { readParameters, readRequest, writeAnswer } from './inference-messages.js';
 import { inferStream } from './inference-stream.js';
 
-export function inferenceHandlers(services: Services, readiness: Readiness): inference.GRPCInferenceServiceServer {
-  const { repository, limits } = services;
-  const answer = async (request: inference.ModelInferRequest, scope: RequestScope) =>
+/** @param open lets everybody ask whether the server lives. */
+export function inferenceHandlers(
+  entrance: Entrance,
+  open: Entrance,
+  readiness: Readiness,
+): inference.GRPCInferenceServiceServer {
+  const answer = async (request: inference.ModelInferRequest, scope: RequestScope, services: Services) =>
     writeAnswer(await infer(readRequest(request), services, scope));
   return {
-    serverLive: unary(async () => ({ live: true })),
-    serverReady: unary(async () => ({ ready: readiness.ready })),
-    serverMetadata: unary(async () => serverMetadata),
-    modelReady: unary(async ({ name, version }) => ({ ready: findEntry(repository, name, version).state === 'ready' })),
-    modelMetadata: unary(async ({ name, version }) => metadataOf(repository, name, version)),
-    modelConfig: unary(async ({ name, version }) => ({
+    serverLive: unary(open, async () => ({ live: true })),
+    serverReady: unary(open, async () => ({ ready: readiness.ready })),
+    serverMetadata: unary(entrance, async () => serverMetadata),
+    modelReady: unary(entrance, async ({ name, version }, _scope, { repository }) => ({
+      ready: findEntry(repository, name, version).state === 'ready',
+    })),
+    modelMetadata: unary(entrance, async ({ name, version }, _scope, { repository }) =>
+      metadataOf(repository, name, version),
+    ),
+    modelConfig: unary(entrance, async ({ name, version }, _scope, { repository, limits }) => ({
       config: configurationOf(repository, name, version, limits.maxCount),
     })),
-    modelInfer: unary(answer),
-    modelStreamInfer: inferStream(answer),
-    modelStatistics: unary(async ({ name, version }) => ({ modelStats: statisticsOf(services, name, version) })),
-    repositoryIndex: unary(async request => repositoryIndex(repository, request)),
-    repositoryModelLoad: unary(async request => {
-      await loadModel(repository, { ...request, parameters: readParameters(request.parameters) });
+    modelInfer: unary(entrance, answer),
+    modelStreamInfer: inferStream(entrance, answer),
+    modelStatistics: unary(entrance, async ({ name, version }, _scope, services) => ({
+      modelStats: statisticsOf(services, name, version),
+    })),
+    repositoryIndex: unary(entrance, async (request, _scope, { repository }) => repositoryIndex(repository, request)),
+    repositoryModelLoad: unary(entrance, async (request, scope, services) => {
+      await loadModel(services, { ...request, parameters: readParameters(request.parameters) }, scope);
       return {};
     }),
-    repositoryModelUnload: unary(async request => {
-      await unloadModel(repository, { ...request, parameters: readParameters(request.parameters) });
+    repositoryModelUnload: unary(entrance, async (request, scope, services) => {
+      await unloadModel(services, { ...request, parameters: readParameters(request.parameters) }, scope);
       return {};
     }),
   };

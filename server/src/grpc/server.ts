@@ -2,12 +2,17 @@
 import { generator, health, inference } from '@genserve/proto/wire';
 import { GenserveError } from '@genserve/runtime';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { anonymousGuest } from '../access/caller.js';
+import { readTls } from '../access/tls.js';
+import type { Entrance } from '../entrance.js';
+import type { Settings } from '../options.js';
 import type { Readiness } from '../readiness.js';
 import * as verbs from '../verbs/table.js';
 import type { Services } from '../verbs/verb.js';
 import { decodingSafely, streamingVerb, unaryVerb } from './calls.js';
 import { healthService } from './health.js';
 import { inferenceHandlers } from './inference.js';
+import { reflection } from './reflection.js';
 
 export interface GrpcServer {
   readonly port: number;
@@ -21,19 +26,21 @@ const services = ['genserve.v1.GeneratorService', 'inference.GRPCInferenceServic
 
 export async function startGrpc(
   app: Services,
+  entrance: Entrance,
   readiness: Readiness,
-  { host, port }: { host: string; port: number },
+  settings: Settings,
 ): Promise<GrpcServer> {
   const { maxBodyBytes } = app.limits;
+  const open: Entrance = { ...entrance, admission: { admit: () => ({ caller: anonymousGuest, services: app }) } };
   const server = new Server({
     // Beyond our own limit, so that a message that is too large hears why; twice of it is cut off by the library.
     'grpc.max_receive_message_length': 2 * maxBodyBytes,
     'grpc.max_send_message_length': -1,
   });
-  server.addService(decodingSafely(generator.GeneratorServiceService, maxBodyBytes), generatorHandlers(app));
+  server.addService(decodingSafely(generator.GeneratorServiceService, maxBodyBytes), generatorHandlers(entrance));
   server.addService(
     decodingSafely(inference.GRPCInferenceServiceService, maxBodyBytes),
-    inferenceHandlers(app, readiness),
+    inferenceHandlers(entrance, open, readiness),
   );
   server.addService(
     health.HealthService,
@@ -44,30 +51,40 @@ export async function startGrpc(
         : readiness.ready && app.repository.entry(service, 0).state === 'ready';
     }),
   );
+  reflection([...services, 'grpc.health.v1.Health']).addToServer(server);
   return {
-    port: await bind(server, host, port),
+    port: await bind(server, settings),
     drain: () => new Promise(resolve => server.tryShutdown(() => resolve())),
     close: () => server.forceShutdown(),
   };
 }
 
-function generatorHandlers(app: Services): generator.GeneratorServiceServer {
+function generatorHandlers(entrance: Entrance): generator.GeneratorServiceServer {
   return {
-    listModels: unaryVerb(verbs.listModels, app),
-    getModel: unaryVerb(verbs.getModel, app),
-    sample: streamingVerb(verbs.sample, app),
-    generate: streamingVerb(verbs.generate, app),
-    scoreLikelihood: unaryVerb(verbs.scoreLikelihood, app),
-    scoreAnomaly: unaryVerb(verbs.scoreAnomaly, app),
-    encode: unaryVerb(verbs.encode, app),
-    reconstruct: unaryVerb(verbs.reconstruct, app),
+    listModels: unaryVerb(verbs.listModels, entrance),
+    getModel: unaryVerb(verbs.getModel, entrance),
+    sample: streamingVerb(verbs.sample, entrance),
+    generate: streamingVerb(verbs.generate, entrance),
+    scoreLikelihood: unaryVerb(verbs.scoreLikelihood, entrance),
+    scoreAnomaly: unaryVerb(verbs.scoreAnomaly, entrance),
+    encode: unaryVerb(verbs.encode, entrance),
+    reconstruct: unaryVerb(verbs.reconstruct, entrance),
   };
 }
 
-function bind(server: Server, host: string, port: number): Promise<number> {
+async function bind(server: Server, { host, grpcPort: port, tls }: Settings): Promise<number> {
   const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  const files = await readTls(tls);
+  const credentials =
+    files === undefined
+      ? ServerCredentials.createInsecure()
+      : ServerCredentials.createSsl(
+          files.ca ?? null,
+          [{ cert_chain: files.cert, private_key: files.key }],
+          files.requestCert,
+        );
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+    server.bindAsync(address, credentials, (error, bound) => {
       if (error === null) return resolve(bound);
       const message = `gRPC cannot listen on ${address}: ${error.message}; choose another with --grpc`;
       return reject(new GenserveError('CONFIGURATION_INVALID', message, { field: 'grpcPort', cause: error }));

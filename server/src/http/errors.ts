@@ -52,6 +52,8 @@ export function sendError(
   status: number = REASONS[error.reason].http,
 ): void {
   response.status(status);
+  response.locals.reason = error.reason;
+  if (error.reason === 'UNAUTHENTICATED') response.set('WWW-Authenticate', 'Bearer');
   if (error.retryAfterMs !== undefined) response.set('Retry-After', String(Math.ceil(error.retryAfterMs / 1000)));
   if (error.field === 'Content-Encoding') response.set('Accept-Encoding', acceptedEncodings);
   const isInference = request.path === '/v2' || request.path.startsWith('/v2/');

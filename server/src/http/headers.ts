@@ -1,27 +1,62 @@
 // Headers of every answer: who may read it from other origins, and what browsers must not do with it.
 import { HEAD_LENGTH_HEADER } from '@genserve/runtime';
 import type { RequestHandler } from 'express';
+import helmet from 'helmet';
+import { priorityHeader } from '../request-scope.js';
 import { timeoutHeader } from './scope.js';
 
 const methods = 'GET, HEAD, POST, OPTIONS';
-const requestHeaders = ['Content-Type', HEAD_LENGTH_HEADER, timeoutHeader, 'X-Request-Id', 'Range', 'traceparent'];
-const responseHeaders = [HEAD_LENGTH_HEADER, 'X-Request-Id', 'Retry-After', 'ETag', 'Content-Range', 'Content-Length'];
+const requestHeaders = [
+  'Content-Type',
+  'Content-Encoding',
+  HEAD_LENGTH_HEADER,
+  timeoutHeader,
+  priorityHeader,
+  'X-Request-Id',
+  'X-Api-Key',
+  'Authorization',
+  'Range',
+  'traceparent',
+  'tracestate',
+];
+const responseHeaders = [
+  HEAD_LENGTH_HEADER,
+  'X-Request-Id',
+  'Retry-After',
+  'RateLimit-Limit',
+  'RateLimit-Remaining',
+  'ETag',
+  'Content-Range',
+  'Content-Length',
+];
 const preflightSeconds = 86_400;
 
-export function securityHeaders(isolate: boolean): RequestHandler {
-  return (_request, response, next) => {
-    response.set({
-      'X-Content-Type-Options': 'nosniff',
-      'X-Frame-Options': 'DENY',
-      'Referrer-Policy': 'no-referrer',
-      'Cross-Origin-Resource-Policy': 'cross-origin',
-    });
-    // Pages that isolate themselves may use threads in WebAssembly.
-    if (isolate) {
-      response.set({ 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' });
-    }
-    next();
-  };
+/** @param isolate lets the pages use threads in WebAssembly. @param secure tells browsers to stay with https. */
+export function securityHeaders({ isolate, secure }: { isolate: boolean; secure: boolean }): RequestHandler {
+  return helmet({
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'self'"],
+        // The page compiles WebAssembly; onnxruntime-web starts its threads from blobs.
+        scriptSrc: ["'self'", "'wasm-unsafe-eval'", 'blob:'],
+        workerSrc: ["'self'", 'blob:'],
+        styleSrc: ["'self'", "'unsafe-inline'"],
+        imgSrc: ["'self'", 'data:', 'blob:'],
+        // A page may be shown how to speak to another server.
+        connectSrc: ['*', 'data:', 'blob:'],
+        objectSrc: ["'none'"],
+        baseUri: ["'none'"],
+        frameAncestors: ["'none'"],
+      },
+    },
+    crossOriginOpenerPolicy: isolate ? { policy: 'same-origin' } : false,
+    crossOriginEmbedderPolicy: isolate ? { policy: 'require-corp' } : false,
+    crossOriginResourcePolicy: { policy: 'cross-origin' },
+    frameguard: { action: 'deny' },
+    referrerPolicy: { policy: 'no-referrer' },
+    strictTransportSecurity: secure && { maxAge: 31_536_000 },
+  });
 }
 
 export const cors: RequestHandler = (request, response, next) => {

@@ -5,16 +5,14 @@ import { type Request, type Response, Router } from 'express';
 import { infer } from '../inference/infer.js';
 import { configurationOf, findEntry, findInferenceModel, metadataOf, serverMetadata } from '../inference/models.js';
 import { statisticsOf } from '../inference/statistics.js';
-import type { Services } from '../verbs/verb.js';
 import { readBody } from './body.js';
 import { sendInference } from './inference-answer.js';
 import { readInference } from './inference-request.js';
-import { scopeOf } from './scope.js';
+import { scopeOf, servicesOf } from './scope.js';
 import { snakeCased } from './snake-case.js';
 import { notAllowed } from './verb-routes.js';
 
-export function inferenceRouter(services: Services): Router {
-  const { repository, limits } = services;
+export function inferenceRouter(): Router {
   const router = Router();
   router
     .route('/v2')
@@ -23,7 +21,7 @@ export function inferenceRouter(services: Services): Router {
     })
     .all(notAllowed('GET'));
   const statistics = (response: Response, name: string, version: string) =>
-    response.json(snakeCased({ modelStats: statisticsOf(services, name, version) }));
+    response.json(snakeCased({ modelStats: statisticsOf(servicesOf(response), name, version) }));
   // Before the routes of a model: no bundle is called "stats".
   router
     .route('/v2/models/stats')
@@ -33,20 +31,21 @@ export function inferenceRouter(services: Services): Router {
   router
     .route(model)
     .get((request, response) => {
-      response.json(metadataOf(repository, request.params.model, versionOf(request)));
+      response.json(metadataOf(servicesOf(response).repository, request.params.model, versionOf(request)));
     })
     .all(notAllowed('GET'));
   router
     .route(`${model}/ready`)
     .get((request, response) => {
       const { model: name } = request.params;
-      const ready = findEntry(repository, name, versionOf(request)).state === 'ready';
+      const ready = findEntry(servicesOf(response).repository, name, versionOf(request)).state === 'ready';
       response.status(ready ? 200 : 503).json({ name, ready });
     })
     .all(notAllowed('GET'));
   router
     .route(`${model}/config`)
     .get((request, response) => {
+      const { repository, limits } = servicesOf(response);
       const configuration = configurationOf(repository, request.params.model, versionOf(request), limits.maxCount);
       response.json(snakeCased(configuration));
     })
@@ -58,6 +57,8 @@ export function inferenceRouter(services: Services): Router {
   router
     .route(`${model}/infer`)
     .post(async (request, response) => {
+      const services = servicesOf(response);
+      const { repository, limits } = services;
       const scope = scopeOf(request, response);
       const { model: name } = request.params;
       const version = versionOf(request);

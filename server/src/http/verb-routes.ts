@@ -3,10 +3,10 @@ import { generator } from '@genserve/proto/wire';
 import { GenserveError, invalid } from '@genserve/runtime';
 import { type Request as HttpRequest, type Response as HttpResponse, Router } from 'express';
 import * as verbs from '../verbs/table.js';
-import type { Services, Verb, VerbDescription } from '../verbs/verb.js';
+import type { Verb, VerbDescription } from '../verbs/verb.js';
 import { chooseForm, formNames, sendAnswer, type Views } from './answer.js';
 import { MessageReader } from './message.js';
-import { scopeOf } from './scope.js';
+import { scopeOf, servicesOf } from './scope.js';
 import { anomalyViews, likelihoodViews, sampleViews } from './views.js';
 
 /** One POST route: what the path says after the colon, and how it is answered. */
@@ -16,7 +16,7 @@ export interface VerbRoute {
   readonly streams: boolean;
   readonly pictures: boolean;
   readonly arrays: boolean;
-  handle(services: Services, target: Target, request: HttpRequest, response: HttpResponse): Promise<void>;
+  handle(target: Target, request: HttpRequest, response: HttpResponse): Promise<void>;
 }
 
 type Target = Readonly<{ model: string; version: number }>;
@@ -47,7 +47,9 @@ function route<Request, Response>(
     streams: verb.join !== undefined,
     pictures: views.picture !== undefined,
     arrays: views.array !== undefined,
-    async handle(services, target, request, response) {
+    async handle(target, request, response) {
+      const services = servicesOf(response);
+      response.locals.method = verb.name;
       const scope = scopeOf(request, response);
       const query = queryOf(request);
       const form = chooseForm(request, takeForm(query), verb, views);
@@ -64,11 +66,11 @@ function withFormat<Message extends { format: generator.OutputFormat }>(message:
   return form === 'picture' ? { ...message, format: generator.OutputFormat.FLOAT32 } : message;
 }
 
-export function verbRouter(services: Services): Router {
+export function verbRouter(): Router {
   const router = Router();
   router
     .route('/v1/models')
-    .get((request, response) => describe(services, verbs.listModels, {}, request, response))
+    .get((request, response) => describe(verbs.listModels, {}, request, response))
     .all(notAllowed('GET'));
   router
     .route('/v1/models/:model/versions/:target')
@@ -76,12 +78,12 @@ export function verbRouter(services: Services): Router {
       const { before, verb } = splitTarget(request.params.target);
       if (verb !== '') return notAllowed('POST')(request, response);
       const target = { model: request.params.model, version: readVersion(before) };
-      return describe(services, verbs.getModel, target, request, response);
+      return describe(verbs.getModel, target, request, response);
     })
     .post((request, response) => {
       const { before, verb } = splitTarget(request.params.target);
       const target = { model: request.params.model, version: readVersion(before) };
-      return findRoute(verb).handle(services, target, request, response);
+      return findRoute(verb).handle(target, request, response);
     })
     .all(notAllowed('GET, POST'));
   router
@@ -89,23 +91,24 @@ export function verbRouter(services: Services): Router {
     .get((request, response) => {
       const { before: model, verb } = splitTarget(request.params.target);
       if (verb !== '') return notAllowed('POST')(request, response);
-      return describe(services, verbs.getModel, { model }, request, response);
+      return describe(verbs.getModel, { model }, request, response);
     })
     .post((request, response) => {
       const { before, verb } = splitTarget(request.params.target);
-      return findRoute(verb).handle(services, { model: before, version: 0 }, request, response);
+      return findRoute(verb).handle({ model: before, version: 0 }, request, response);
     })
     .all(notAllowed('GET, POST'));
   return router;
 }
 
 async function describe<Request, Response>(
-  services: Services,
   verb: Verb<Request, Response>,
   fields: Record<string, unknown>,
   request: HttpRequest,
   response: HttpResponse,
 ): Promise<void> {
+  const services = servicesOf(response);
+  response.locals.method = verb.name;
   const scope = scopeOf(request, response);
   const reader = new MessageReader(verb, services.limits.maxBodyBytes);
   const message = await reader.read(request, fields, queryOf(request));

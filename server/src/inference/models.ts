@@ -1,8 +1,9 @@
 // Operations as models of the Open Inference Protocol: `<bundle>.<operation>`, and the bare name for `sample` (contract, section 7).
 import { modelConfig } from '@genserve/proto/wire';
 import { findOperation, GenserveError, type Operation, type Port } from '@genserve/runtime';
+import type { Models } from '../access/restricted-repository.js';
 import type { ServedModel } from '../repository/model.js';
-import type { Entry, Repository } from '../repository/repository.js';
+import type { Entry } from '../repository/repository.js';
 import { isBatchPort } from '../scheduler/batch.js';
 import { datatypeOf } from './tensors.js';
 
@@ -35,7 +36,7 @@ export const serverMetadata = {
 };
 
 /** @throws MODEL_NOT_FOUND (an operation that the bundle lacks is such a model), MODEL_UNAVAILABLE */
-export function findInferenceModel(repository: Repository, name: string, version: string): InferenceModel {
+export function findInferenceModel(repository: Models, name: string, version: string): InferenceModel {
   const { bundle, operation } = splitName(name);
   const model = repository.model(bundle, readVersion(version));
   try {
@@ -47,11 +48,11 @@ export function findInferenceModel(repository: Repository, name: string, version
 }
 
 /** The bundle's entry, ready or not. @throws MODEL_NOT_FOUND */
-export function findEntry(repository: Repository, name: string, version: string): Entry {
+export function findEntry(repository: Models, name: string, version: string): Entry {
   return repository.entry(splitName(name).bundle, readVersion(version));
 }
 
-export function metadataOf(repository: Repository, name: string, version: string): ModelMetadata {
+export function metadataOf(repository: Models, name: string, version: string): ModelMetadata {
   const { model, operation } = findInferenceModel(repository, name, version);
   return {
     name,
@@ -72,7 +73,7 @@ export function metadataOf(repository: Repository, name: string, version: string
 
 /** What Triton's tools ask for. Where `maxBatchSize` is above 0, shapes are told without the batch. */
 export function configurationOf(
-  repository: Repository,
+  repository: Models,
   name: string,
   version: string,
   maxCount: number,

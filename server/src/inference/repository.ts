@@ -1,14 +1,18 @@
 // The model repository extension: what there is, and loading and unloading by request. Bundles are its models.
 import type { inference } from '@genserve/proto/wire';
 import { GenserveError, invalid } from '@genserve/runtime';
-import type { Entry, Repository } from '../repository/repository.js';
+import type { Models } from '../access/restricted-repository.js';
+import { publicError } from '../errors.js';
+import type { Entry } from '../repository/repository.js';
+import type { RequestScope } from '../request-scope.js';
+import type { Services } from '../verbs/verb.js';
 import type { Parameters } from './inputs.js';
 
 const states = { ready: 'READY', loading: 'LOADING', unavailable: 'UNAVAILABLE' } as const;
 
 /** Every version of every bundle. @param repositoryName must be '': there is one repository. */
 export function repositoryIndex(
-  repository: Repository,
+  repository: Models,
   { repositoryName, ready }: inference.RepositoryIndexRequest,
 ): inference.RepositoryIndexResponse {
   checkRepository(repositoryName);
@@ -25,13 +29,30 @@ export function repositoryIndex(
 }
 
 /** Loads or reloads the versions that the policy wants; with the parameter `version`, that one. */
-export async function loadModel(repository: Repository, change: RepositoryChange): Promise<void> {
-  await repository.load(...targetOf(change));
+export function loadModel(services: Services, change: RepositoryChange, scope: RequestScope): Promise<void> {
+  return audited('load', services, change, scope, target => services.repository.load(...target));
 }
 
 /** Requests that run go on to their end. */
-export async function unloadModel(repository: Repository, change: RepositoryChange): Promise<void> {
-  await repository.unload(...targetOf(change));
+export function unloadModel(services: Services, change: RepositoryChange, scope: RequestScope): Promise<void> {
+  return audited('unload', services, change, scope, target => services.repository.unload(...target));
+}
+
+async function audited(
+  action: 'load' | 'unload',
+  { audit }: Services,
+  change: RepositoryChange,
+  { caller, requestId }: RequestScope,
+  work: (target: [string, number]) => Promise<void>,
+): Promise<void> {
+  const event = { action, model: change.modelName, caller: caller.name, requestId };
+  try {
+    await work(targetOf(change));
+  } catch (error) {
+    audit({ ...event, outcome: publicError(error).reason });
+    throw error;
+  }
+  audit({ ...event, outcome: 'OK' });
 }
 
 /** What both transports carry; parameters that mean nothing here (`unload_dependents`) are let through. */

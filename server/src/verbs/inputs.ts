@@ -65,7 +65,7 @@ async function readPictures(
   const data = new Float32Array(images.length * size);
   for (const [row, bytes] of images.entries()) {
     const place = `${field}[${row}]`;
-    const pixels = await decodePicture(bytes, limits.maxImagePixels, place);
+    const pixels = await decodePicture(bytes, limits, place);
     data.set(fitImage(pixels, domain, options, place), row * size);
   }
   return float32([images.length, ...shape], data);

@@ -1,6 +1,6 @@
 // ListModels: one line per name, with the state of the version that answers by default.
 import { generator } from '@genserve/proto/wire';
-import type { Repository } from '../repository/repository.js';
+import type { Models } from '../access/restricted-repository.js';
 import { requests, responses } from './messages.js';
 import { once, type Verb } from './verb.js';
 
@@ -15,7 +15,7 @@ export const listModels: Verb<generator.ListModelsRequest, generator.ListModelsR
     once(Promise.resolve({ models: repository.names().map(name => summaryOf(repository, name)) })),
 };
 
-function summaryOf(repository: Repository, name: string): generator.ModelSummary {
+function summaryOf(repository: Models, name: string): generator.ModelSummary {
   const { state, reason, model } = repository.entry(name, 0);
   const manifest = model?.manifest;
   return {

@@ -1,17 +1,19 @@
 // A verb of the service, the same for HTTP and gRPC: from a request message to response messages, without a socket.
 import type { Runner } from '@genserve/runtime';
 import type { z } from 'zod';
+import type { Models } from '../access/restricted-repository.js';
 import type { Statistics } from '../inference/statistics.js';
 import type { Limits } from '../options.js';
 import type { ServedModel } from '../repository/model.js';
-import type { Repository } from '../repository/repository.js';
 import type { RequestScope } from '../request-scope.js';
+import type { Audit } from '../telemetry/log.js';
 
 /** What verbs work with; the same for all requests. */
 export interface Services {
-  readonly repository: Repository;
+  readonly repository: Models;
   readonly limits: Limits;
   readonly statistics: Statistics;
+  readonly audit: Audit;
   /** Runs the steps of one request: the first may be refused as OVERLOADED, later ones are not. */
   runnerFor(model: ServedModel, request: RequestScope): Runner;
 }
