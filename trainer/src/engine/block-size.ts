@@ -1,7 +1,7 @@
 // How many channels onnxruntime's blocked layout puts in a group on this processor: 16 with AVX-512, 8 with AVX2. It tells
 // nobody, so a small convolution with each is compared with the ordinary one.
 import * as ort from 'onnxruntime-node';
-import { blockConvolutions } from '../graph/blocked.js';
+import { blockImages } from '../graph/blocked.js';
 import { GraphBuilder } from '../graph/builder.js';
 import { rewrite } from '../graph/rewrite.js';
 import { writeModel } from '../graph/write.js';
@@ -41,7 +41,7 @@ async function run(block: number | undefined): Promise<Float32Array> {
     group: 1,
   });
   const plain = builder.graph('probe', [{ name: 'y', value: y }]);
-  const graph = block === undefined ? plain : rewrite(plain, blockConvolutions(block));
+  const graph = block === undefined ? plain : rewrite(plain, blockImages(plain, block));
   const session = await ort.InferenceSession.create(writeModel(graph), { intraOpNumThreads: 1, logSeverityLevel: 4 });
   const feeds = Object.fromEntries(
     graph.inputs.map(({ name, shape }) => {

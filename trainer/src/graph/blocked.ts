@@ -1,22 +1,30 @@
 // Convolutions in onnxruntime's blocked layout (NCHWc: channels in groups of 8 or 16, each group contiguous), for which
 // its kernels run 1.4 times faster and need no im2col. onnxruntime chooses them by itself only where the weights are
-// constants, which they are not while training: so the filter is put in order here, by nodes of the graph. Between the
-// convolutions images stay channels last, as tfjs has them. For the processor at hand only: never for exported graphs.
+// constants, which they are not while training: so the filter is put in order here, by nodes of the graph. Images stay in
+// blocks as long as they can, and channels last, as tfjs has them, elsewhere. For the processor at hand only: never for
+// exported graphs.
+import { blockedFilterGradient } from './batch-correlation.js';
+import { fromBlocked, TO_FIRST, TO_LAST, toBlocked } from './blocked-image.js';
 import type { GraphBuilder } from './builder.js';
 import { integer, ints } from './infer.js';
+import { FILTER_GRADIENT } from './lower.js';
 import type { Rule } from './rewrite.js';
-import type { Attributes, Node, Value } from './types.js';
+import { sinkBlocks } from './sink-blocks.js';
+import type { Attributes, Graph, Node, Value } from './types.js';
 
 /** onnxruntime takes rows of channels in multiples of this. */
 const ALIGNMENT = 4;
-const TO_LAST = [0, 2, 3, 1];
-const TO_FIRST = [0, 3, 1, 2];
 
-/** The rule of this pass. `block`: channels in a group, as the processor has it. */
-export function blockConvolutions(block: number): Rule {
+/** The rule of this pass for one graph. `block`: channels in a group, as the processor has it. */
+export function blockImages(graph: Graph, block: number): Rule {
+  const sink = sinkBlocks(graph, block);
   return (builder, node, inputs) => {
     const [x, weights] = inputs;
-    if (!x || !weights || inputs.length !== 2 || x.shape.length !== 4) return undefined;
+    if (!x || !weights || inputs.length !== 2 || x.shape.length !== 4) return sink(builder, node, inputs);
+    if (node.operator === FILTER_GRADIENT) {
+      const gradient = blockedFilterGradient(builder, x, weights, node.attributes, block);
+      return gradient && [gradient];
+    }
     if (node.operator === 'Conv') {
       const result = convolve(builder, x, weights, node.attributes, block);
       return result && [builder.transpose(result, TO_FIRST)];
@@ -25,7 +33,7 @@ export function blockConvolutions(block: number): Rule {
       const result = convolveTransposed(builder, node, x, weights, block);
       return result && [builder.transpose(result, TO_FIRST)];
     }
-    return undefined;
+    return sink(builder, node, inputs);
   };
 }
 
@@ -49,9 +57,7 @@ function convolve(
     mode: 'constant',
     pads: [0, 0, 0, 0, 0, 0, rows - inputs, columns - outputs],
   });
-  const source = planes
-    ? x
-    : builder.emit('ReorderInput', [builder.transpose(x, TO_LAST)], { channels_last: 1, block });
+  const source = planes ? x : toBlocked(builder, builder.transpose(x, TO_LAST), block);
   const ordered = planes
     ? // few channels are read plane by plane
       builder.transpose(builder.reshape(filter, [height, width, rows, columns / block, block]), [3, 2, 0, 1, 4])
@@ -64,7 +70,7 @@ function convolve(
     ...geometry,
     group: 1,
   });
-  return builder.emit('ReorderOutput', [result], { channels: outputs, channels_last: 1 });
+  return fromBlocked(builder, result, outputs, block);
 }
 
 /**

@@ -45,11 +45,19 @@ export function fuse(graph: Graph): Rule {
   };
 }
 
-/** The convolution in blocked layout that `image`, just put in order, comes from: what follows it can be its own last step. */
+/** The convolution in blocked layout that `image`, just put in order or not yet, comes from: what follows can be its own last step. */
 function blockedConvolution(builder: GraphBuilder, image: Value | undefined): Node | undefined {
-  if (image?.node?.operator !== 'ReorderOutput' || !builder.computes(image)) return undefined;
-  const node = image.node.inputs[0]?.node;
+  if (!image || !builder.computes(image)) return undefined;
+  const node = image.node?.operator === 'ReorderOutput' ? image.node.inputs[0]?.node : image.node;
   return node?.operator === 'BlockedConv' && node.attributes.activation === undefined ? node : undefined;
+}
+
+/** A convolution in blocked layout adds its result to any image of its own shape. */
+function addToImage(builder: GraphBuilder, product: Value, image: Value): Value | undefined {
+  const node = blockedConvolution(builder, product);
+  if (!node || node.inputs.length > 3 || !sameShape(product.shape, image.shape)) return undefined;
+  const [x, weights, bias] = node.inputs;
+  return builder.emit('BlockedConv', [x, weights, bias, image], node.attributes);
 }
 
 function addBlockedBias(builder: GraphBuilder, image: Value, bias: Value): Value | undefined {
@@ -70,6 +78,7 @@ function activateBlocked(builder: GraphBuilder, image: Value | undefined): Value
   const node = blockedConvolution(builder, image);
   if (!node) return undefined;
   const active = builder.emit('BlockedConv', node.inputs, { ...node.attributes, activation: 'Relu' });
+  if (image!.node === node) return active;
   return builder.emit('ReorderOutput', [active], image!.node!.attributes);
 }
 
@@ -112,6 +121,7 @@ function addBias(builder: GraphBuilder, product: Value | undefined, bias: Value 
   if (node?.operator === 'ReorderOutput' && bias && node.attributes.channels_last === 1) {
     return addBlockedBias(builder, product!, bias);
   }
+  if (node?.operator === 'BlockedConv' && bias) return addToImage(builder, product!, bias);
   if (!node || !bias || !WITH_BIAS.has(node.operator) || node.inputs.length !== 2) return undefined;
   if (!builder.computes(product)) return undefined;
   // a product of matrices adds to any matrix of its own shape

@@ -261,7 +261,10 @@ const RULES: Readonly<Record<string, Rule>> = {
   ReorderInput: (inputs, attributes) => {
     const { type, shape } = at(inputs, 0);
     const block = integer(attributes, 'block');
-    return { type, shape: [shape[0]!, Math.ceil(shape[3]! / block) * block, shape[1]!, shape[2]!] };
+    const whole = (channels: number) => Math.ceil(channels / block) * block;
+    const [batch, a, b, c] = shape as [number, number, number, number];
+    const last = integer(attributes, 'channels_last') === 1;
+    return { type, shape: last ? [batch, whole(c), a, b] : [batch, whole(a), b, c] };
   },
   ReorderOutput: (inputs, attributes) => {
     const { type, shape } = at(inputs, 0);

@@ -5,7 +5,8 @@ import { broadcast, integer, ints } from './infer.js';
 import type { Rule } from './rewrite.js';
 import type { Attributes, Node, Value } from './types.js';
 
-const ELEMENTWISE = new Set(
+/** Operators that give each number from the numbers at its place. */
+export const ELEMENTWISE: ReadonlySet<string> = new Set(
   (
     'Add Sub Mul Div Pow Max Min Mod And Or Xor Greater GreaterOrEqual Less LessOrEqual Equal Where Abs Neg Exp Log Sqrt ' +
     'Reciprocal Sign Floor Ceil Round Erf Not Relu LeakyRelu Elu Selu Sigmoid Tanh Softplus HardSigmoid Sin Cos Tan Asin ' +

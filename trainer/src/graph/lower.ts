@@ -1,6 +1,6 @@
 // Operators of this representation that ONNX does not have, spelled out in ONNX's own once the layout is settled.
 import type { GraphBuilder } from './builder.js';
-import { ints } from './infer.js';
+import { integer, ints } from './infer.js';
 import type { Rule } from './rewrite.js';
 import type { Attributes, Value } from './types.js';
 
@@ -11,11 +11,20 @@ import type { Attributes, Value } from './types.js';
 export const FILTER_GRADIENT = 'FilterGradient';
 
 /** The rule of this pass. */
-export const lowerGradients: Rule = (builder, node, inputs) => {
-  if (node.operator !== FILTER_GRADIENT) return undefined;
+export const lowerOperators: Rule = (builder, node, inputs) => {
   const [x, dy] = inputs;
-  return x && dy && [filterGradient(builder, x, dy, node.attributes)];
+  if (node.operator === FILTER_GRADIENT) return x && dy && [filterGradient(builder, x, dy, node.attributes)];
+  if (node.operator === 'ReorderOutput' && x && x.type !== 'float32') return [reorder(builder, x, node.attributes)];
+  return undefined;
 };
+
+/** Out of the blocked layout, in whole groups of channels: onnxruntime's own operator takes float32 only. */
+function reorder(builder: GraphBuilder, blocked: Value, attributes: Attributes): Value {
+  const [batch, channels, height, width] = blocked.shape as [number, number, number, number];
+  const block = integer(attributes, 'block');
+  const groups = builder.reshape(blocked, [batch, channels / block, height, width, block]);
+  return builder.reshape(builder.transpose(groups, [0, 2, 3, 1, 4]), [batch, height, width, channels]);
+}
 
 /**
  * The reduction over all places of all images is split, or a product with so small a result would run on one thread: each

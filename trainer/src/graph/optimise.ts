@@ -1,8 +1,8 @@
 // The order of the graph passes.
-import { blockConvolutions } from './blocked.js';
+import { blockImages } from './blocked.js';
 import { fuse, readActivations } from './fuse.js';
 import { sinkTransposes } from './layout.js';
-import { lowerGradients } from './lower.js';
+import { lowerOperators } from './lower.js';
 import { rewrite } from './rewrite.js';
 import type { Graph } from './types.js';
 import { joinUpdates } from './updates.js';
@@ -17,8 +17,8 @@ export interface OptimiseOptions {
 
 /** A graph that computes the same, faster. */
 export function optimise(graph: Graph, { block }: OptimiseOptions = {}): Graph {
-  const laidOut = block === undefined ? rewrite(graph, sinkTransposes) : rewrite(graph, blockConvolutions(block));
-  const lowered = rewrite(laidOut, lowerGradients);
+  const laidOut = block === undefined ? rewrite(graph, sinkTransposes) : rewrite(graph, blockImages(graph, block));
+  const lowered = rewrite(laidOut, lowerOperators);
   const settled = rewrite(lowered, readActivations(lowered));
   const fused = rewrite(settled, fuse(settled));
   return block === undefined ? fused : joinUpdates(fused);

@@ -131,6 +131,7 @@ const REWRITES: Readonly<Record<string, Rewrite>> = {
     );
   },
   ReorderInput: (_, [value], attributes) => {
+    if (attributes.channels_last !== 1) return undefined;
     const left = producer(value!, 'ReorderOutput');
     const source = left?.attributes.channels_last === 1 ? left.inputs[0] : undefined;
     // what fills the last group is zero, as it was before

@@ -33,6 +33,7 @@ const INTERNAL: Readonly<Record<string, readonly string[]>> = {
   Loop: ['trips'],
   OneHot: ['depth'],
   ReorderInput: ['block'],
+  ReorderOutput: ['block'],
 };
 const FLOATS = new Set(['alpha', 'beta', 'gamma', 'epsilon', 'momentum']);
 
