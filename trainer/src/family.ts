@@ -36,6 +36,8 @@ export interface OperationSpec {
 export interface StepInputs {
   /** Rows [batch, ...domain], already binarised or quantised as the domain states. */
   readonly data: Tensor;
+  /** [batch, ...target]: what the rows are paired with. Present if the step asks for it. */
+  readonly target?: Tensor;
   /** int32 [batch]; -1 = no label. Present if the step asks for it. */
   readonly label?: Tensor;
   /** [batch, ...shape] by noise name. */
@@ -59,6 +61,8 @@ export interface StepSpec {
   /** How each fed coefficient moves with the step of its stage (e.g. KL warm-up); evaluated outside the graph. */
   readonly coefficients?: Readonly<Record<string, (step: number) => number>>;
   readonly usesLabel?: boolean;
+  /** Shape of one paired target, where the step asks for it: data sets without targets are then refused. */
+  readonly target?: readonly number[];
   /** Updates in a row, in one graph, each with rows and noises of its own, e.g. 5 of a critic; 1 when absent. */
   readonly repeats?: number;
   /** Training steps from one update to the next; 1 when absent. */
@@ -71,6 +75,8 @@ export interface StepSpec {
 export interface InitialiseSpec {
   readonly noises: readonly NoiseSpec[];
   readonly usesLabel?: boolean;
+  /** Shape of one paired target, where the step asks for it: data sets without targets are then refused. */
+  readonly target?: readonly number[];
   /** Assigns variables and returns nothing. */
   run(inputs: Omit<StepInputs, 'coefficients'>): void;
 }
@@ -91,6 +97,8 @@ export interface StageSpec {
 export interface ValidationSpec {
   readonly noises: readonly NoiseSpec[];
   readonly usesLabel?: boolean;
+  /** Shape of one paired target, where the step asks for it: data sets without targets are then refused. */
+  readonly target?: readonly number[];
   /** Serving mode. By name, one number per row [batch]; their means are logged. */
   run(inputs: Omit<StepInputs, 'coefficients'>): Record<string, Tensor>;
 }
@@ -156,6 +164,9 @@ export interface Family<Configuration = unknown> {
   readonly presetTraining?: Readonly<Record<string, Partial<TrainingDefaults>>>;
   /** The domain that the model is of, where it differs from the data's (e.g. pixels to binarise); the data's when absent. */
   domain?(configuration: Configuration, domain: Domain): Domain;
-  /** Throws CONFIGURATION_INVALID where the domain does not suit the family. */
-  build(configuration: Configuration, domain: Domain, scope: Scope): Model;
+  /**
+   * `target`: the domain of what rows are paired with, where the data set has pairs.
+   * Throws CONFIGURATION_INVALID where the domains do not suit the family.
+   */
+  build(configuration: Configuration, domain: Domain, scope: Scope, target?: Domain): Model;
 }

@@ -2,12 +2,16 @@
 import type { Domain } from '@genserve/runtime';
 import { GenserveError } from '@genserve/runtime';
 import type { Dataset } from './dataset.js';
+import { keepLabels } from './labelled.js';
+import type { DataOptions } from './options.js';
 import { permutation } from './order.js';
 import { concatenate, type Store, subset } from './store.js';
 
 export interface Found {
   readonly name: string;
   readonly domain: Domain;
+  /** Of the rows' targets, where they are paired. */
+  readonly target?: Domain | undefined;
   readonly train: Store;
   /** Absent where the source has none: then it is cut from train. */
   readonly test?: Store | undefined;
@@ -22,8 +26,9 @@ export interface Found {
 const greatestCalibration = 5_000;
 const greatestTest = 10_000;
 
-/** Parts are a tenth of the rows each, up to a limit, drawn by `seed` and kept in the order of the source. */
-export function assemble(found: Found, seed: number): Dataset {
+/** Parts are a tenth of the rows each, up to a limit, drawn by the options' seed and kept in the order of the source. */
+export function assemble(found: Found, options: DataOptions): Dataset {
+  const { seed, labelled } = options;
   const { name, train: all, sha256, licence, attribution, summary, domain } = found;
   const notes: string[] = [];
   const order = permutation(all.count, seed, 'split');
@@ -36,19 +41,22 @@ export function assemble(found: Found, seed: number): Dataset {
   };
   const calibration = found.calibration ?? cut(greatestCalibration);
   const test = found.test ?? cut(greatestTest);
-  const train = used === 0 ? all : subset(all, order.slice(used).sort());
+  const rest = used === 0 ? all : subset(all, order.slice(used).sort());
+  const train = labelled === undefined ? rest : keepLabels(rest, labelled, labelsOf(domain).length, seed);
   if (train.count < 1) {
     throw new GenserveError('INVALID_ARGUMENT', `data: ${name} has ${all.count} rows; at least 3 are needed`, {
       field: 'data',
     });
   }
   const from = ` (of train, by seed ${seed})`;
-  notes.push(`train ${count(train.count)}`);
+  notes.push(`train ${count(train.count)}${labelled === undefined ? '' : ` (${count(labelled)} with labels)`}`);
   notes.push(`calibration ${count(calibration.count)}${found.calibration ? '' : from}`);
   notes.push(`test ${count(test.count)}${found.test ? '' : from}`);
   return {
     name,
     domain,
+    ...(found.target && { target: found.target }),
+    augmentation: { flip: options.flip, crop: options.crop, jitter: options.jitter },
     train,
     calibration,
     test,

@@ -1,8 +1,9 @@
 // Shuffled batches whose content is a function of (seed, step): training can restart at any step and see the same rows.
 import type { Domain } from '@genserve/runtime';
 import { invalid } from '@genserve/runtime';
+import { type Augmentation, augment } from './augment.js';
 import { binarise } from './binarise.js';
-import type { Split } from './dataset.js';
+import type { Rows, Split } from './dataset.js';
 import { permutation } from './order.js';
 
 export interface BatchOptions {
@@ -11,34 +12,28 @@ export interface BatchOptions {
   readonly seed: number;
   /** First step, 0 for a new run. */
   readonly step?: number;
+  readonly augmentation?: Augmentation | undefined;
 }
 
-export interface Batch {
+/** Rows whose data are binarised as the domain states. */
+export interface Batch extends Rows {
   readonly step: number;
   /** Epoch of the batch's first row, from 0. */
   readonly epoch: number;
-  /** float32 [size, ...domain], binarised as the domain states. */
-  readonly data: Float32Array<ArrayBuffer>;
-  /** int32 [size], -1 = no label; absent for unlabelled data. */
-  readonly labels?: Int32Array<ArrayBuffer>;
 }
 
 /** Endless. The next batch is read while the caller works on the one it has. */
 export async function* batches(split: Split, domain: Domain, options: BatchOptions): AsyncGenerator<Batch, never> {
   const { size, seed } = options;
   if (!Number.isInteger(size) || size < 1) throw invalid('batch', `must be a positive integer, not ${size}`);
-  const rows = new EpochOrder(split.count, seed);
+  const order = new EpochOrder(split.count, seed);
   const prepare = async (step: number): Promise<Batch> => {
     const first = step * size;
-    const indices = Array.from({ length: size }, (_, i) => rows.at(first + i));
-    const { data, labels } = await split.read(indices);
+    const indices = Array.from({ length: size }, (_, i) => order.at(first + i));
+    const found = await split.read(indices);
+    const rows = options.augmentation ? augment(found, domain, options.augmentation, { seed, step }) : found;
     const key = { seed, draw: step, samples: indices.map((_, row) => row) };
-    return {
-      step,
-      epoch: Math.floor(first / split.count),
-      data: binarise(data, domain, key),
-      ...(labels && { labels }),
-    };
+    return { ...rows, step, epoch: Math.floor(first / split.count), data: binarise(rows.data, domain, key) };
   };
   let next = prepare(options.step ?? 0);
   for (let step = options.step ?? 0; ; step++) {
@@ -76,9 +71,9 @@ export async function rowsInOrder(
   split: Split,
   domain: Domain,
   range: { readonly first: number; readonly count: number; readonly seed: number },
-): Promise<Pick<Batch, 'data' | 'labels'>> {
+): Promise<Rows> {
   const count = Math.min(range.count, split.count - range.first);
   const indices = Array.from({ length: count }, (_, i) => range.first + i);
-  const { data, labels } = await split.read(indices);
-  return { data: binarise(data, domain, { seed: range.seed, draw: 0, samples: indices }), ...(labels && { labels }) };
+  const rows = await split.read(indices);
+  return { ...rows, data: binarise(rows.data, domain, { seed: range.seed, draw: 0, samples: indices }) };
 }

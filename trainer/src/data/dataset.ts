@@ -1,9 +1,12 @@
 // The seam between data and training.
 import type { Domain } from '@genserve/runtime';
+import type { Augmentation } from './augment.js';
 
 export interface Rows {
   /** float32 [count, ...domain], images in [0, 1] before binarisation. */
   readonly data: Float32Array<ArrayBuffer>;
+  /** float32 [count, ...target]; absent where rows are not paired. */
+  readonly target?: Float32Array<ArrayBuffer>;
   /** int32 [count]; -1 = no label. Absent for unlabelled data. */
   readonly labels?: Int32Array<ArrayBuffer>;
 }
@@ -19,6 +22,10 @@ export interface Split {
 export interface Dataset {
   readonly name: string;
   readonly domain: Domain;
+  /** Of the targets of paired rows: what an image-to-image model learns to make of them. */
+  readonly target?: Domain;
+  /** Of training rows; none when absent. */
+  readonly augmentation?: Augmentation;
   readonly train: Split;
   /** Held out of training for calibration and early stopping: cut from train by seed where the source has none. */
   readonly calibration: Split;

@@ -67,7 +67,7 @@ export function idxDataset({ name, files, classes, licence, attribution, options
       attribution,
       summary: `${count(all)} ${channels === 1 ? 'grey' : 'colour'} images of ${height}x${width}${classNote}`,
     },
-    options.seed,
+    options,
   );
 }
 

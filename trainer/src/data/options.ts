@@ -15,6 +15,14 @@ export const dataOptions = z.strictObject({
   size: z.union([pixels, z.tuple([pixels, pixels])]).optional(),
   /** 1 grey, 3 colour; as found when absent. */
   channels: z.union([z.literal(1), z.literal(3)]).optional(),
+  /** Training images: half of them mirrored. */
+  flip: z.boolean().default(false),
+  /** Training images: shifted by up to this many pixels to any side, the edge repeated. */
+  crop: z.int().min(0).max(64).default(0),
+  /** Training images: contrast and brightness changed by up to this share. */
+  jitter: z.number().min(0).max(1).default(0),
+  /** Training rows that keep their labels, as many of each class; all when absent. */
+  labelled: z.int().min(1).optional(),
   /** Column of a CSV file that holds the class. */
   label: z.string().optional(),
   /** Rows to draw of a toy density. */

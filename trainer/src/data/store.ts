@@ -15,8 +15,14 @@ function pick(labels: Int32Array | undefined, indices: readonly number[]): Pick<
 }
 
 /** Bytes [count, rowSize], read as k / 255: an eighth of the memory of doubles, a quarter of floats. */
-export function byteStore(bytes: Uint8Array, rowSize: number, labels?: Int32Array<ArrayBuffer>): Store {
+export function byteStore(
+  bytes: Uint8Array,
+  rowSize: number,
+  labels?: Int32Array<ArrayBuffer>,
+  names?: readonly string[],
+): Store {
   return {
+    ...(names && { nameOf: index => names[index]! }),
     count: bytes.length / rowSize,
     labels,
     async read(indices) {
@@ -41,6 +47,17 @@ export function floatStore(values: Float32Array, rowSize: number, labels?: Int32
         data.set(values.subarray(index * rowSize, (index + 1) * rowSize), row * rowSize);
       });
       return { data, ...pick(labels, indices) };
+    },
+  };
+}
+
+/** Rows of `data` with the row of `targets` at the same index. */
+export function paired(data: Store, targets: Store): Store {
+  return {
+    ...data,
+    async read(indices) {
+      const [rows, { data: target }] = await Promise.all([data.read(indices), targets.read(indices)]);
+      return { ...rows, target };
     },
   };
 }
@@ -74,6 +91,7 @@ export function concatenate(parts: readonly Split[]): Split {
         groups[partOf(row)]!.push(place);
       });
       let data: Float32Array<ArrayBuffer> | undefined;
+      let target: Float32Array<ArrayBuffer> | undefined;
       const labels = new Int32Array(indices.length).fill(-1);
       let labelled = true;
       for (const [part, places] of groups.entries()) {
@@ -81,13 +99,16 @@ export function concatenate(parts: readonly Split[]): Split {
         const rows = await parts[part]!.read(places.map(place => indices[place]! - starts[part]!));
         const size = rows.data.length / places.length;
         data ??= new Float32Array(indices.length * size);
+        const width = (rows.target?.length ?? 0) / places.length;
+        if (rows.target) target ??= new Float32Array(indices.length * width);
         for (const [i, place] of places.entries()) {
           data.set(rows.data.subarray(i * size, (i + 1) * size), place * size);
+          if (rows.target) target!.set(rows.target.subarray(i * width, (i + 1) * width), place * width);
           labels[place] = rows.labels?.[i] ?? -1;
         }
         labelled &&= rows.labels !== undefined;
       }
-      return { data: data ?? new Float32Array(0), ...(labelled && { labels }) };
+      return { data: data ?? new Float32Array(0), ...(target && { target }), ...(labelled && { labels }) };
     },
     ...(parts.every(part => part.nameOf) && {
       nameOf: row => parts[partOf(row)]!.nameOf!(row - starts[partOf(row)]!),

@@ -1,5 +1,5 @@
 // What a training step is fed: the rows of its batch, and noise that is a function of (seed, step) alone.
-import { type Domain, NoiseStream, type Tensor, type Tensors } from '@genserve/runtime';
+import { type Domain, invalid, NoiseStream, type Tensor, type Tensors } from '@genserve/runtime';
 import type { Batch } from '../data/batches.js';
 import { type FedStep, stepNoiseName, updatesOf } from './step-program.js';
 
@@ -24,14 +24,20 @@ export function stepFeeds(step: FedStep, batch: Batch, shape: readonly number[],
   const feeds: Record<string, Tensor> = {};
   for (const [index, update] of updates.entries()) {
     const [from, to] = [index * count, (index + 1) * count];
-    feeds[update.data] = {
+    feeds[update.feeds.data] = {
       dtype: 'float32',
       shape: [count, ...shape],
       data: batch.data.subarray(from * size, to * size),
     };
+    if (step.target) {
+      const width = sizeOf(step.target);
+      if (!batch.target) throw invalid('data', `${step.name} learns from paired rows, and these have no targets`);
+      const data = batch.target.subarray(from * width, to * width);
+      feeds[update.feeds.target] = { dtype: 'float32', shape: [count, ...step.target], data };
+    }
     if (step.usesLabel) {
       const data = batch.labels?.subarray(from, to) ?? new Int32Array(count).fill(-1);
-      feeds[update.label] = { dtype: 'int32', shape: [count], data };
+      feeds[update.feeds.label] = { dtype: 'int32', shape: [count], data };
     }
     for (const { name, distribution, shape: noiseShape } of step.noises) {
       const key = stepNoiseName(update, name);

@@ -1,5 +1,6 @@
 // The start of a run: values drawn from its seed, then those that it starts from, or that the model sets by its first batch.
 import type { Domain } from '@genserve/runtime';
+import type { Augmentation } from '../data/augment.js';
 import { batches } from '../data/batches.js';
 import type { Split } from '../data/dataset.js';
 import type { Engine } from '../engine/engine.js';
@@ -17,6 +18,7 @@ export interface FirstStateOptions {
   readonly domain: Domain;
   readonly batch: number;
   readonly seed: number;
+  readonly augmentation?: Augmentation | undefined;
   readonly engine: Engine;
   /** Values to start from, by variable; the model then sets none by its data. */
   readonly given?: ReadonlyMap<string, Float32Array> | undefined;
@@ -39,7 +41,7 @@ export async function firstState(options: FirstStateOptions): Promise<State> {
 async function initialiseByData(
   state: State,
   initialise: InitialiseSpec,
-  { run, data, domain, batch, seed, engine }: FirstStateOptions,
+  { run, data, domain, batch, seed, augmentation, engine }: FirstStateOptions,
 ): Promise<void> {
   const step = { ...initialise, name: 'initialise' };
   const shape = dataShape(domain);
@@ -56,7 +58,7 @@ async function initialiseByData(
     batch,
   );
   try {
-    const { value: first } = await batches(data, domain, { size: batch, seed }).next();
+    const { value: first } = await batches(data, domain, { size: batch, seed, augmentation }).next();
     await executable.run(stepFeeds(step, first, shape, seed), state);
   } finally {
     await executable.close();

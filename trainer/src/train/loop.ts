@@ -68,7 +68,8 @@ export async function trainingLoop(state: State, options: LoopOptions): Promise<
   };
 
   const rate = new Throughput();
-  const stream = batches(dataset.train, domain, { size: run.rowsPerStep, seed, step });
+  const { augmentation } = dataset;
+  const stream = batches(dataset.train, domain, { size: run.rowsPerStep, seed, step, augmentation });
   await callbacks.onEpochBegin(epoch);
   while (spending.progress(step) < 1 && !signal?.aborted && !stopping.due) {
     if (spending.timeIsUp()) {

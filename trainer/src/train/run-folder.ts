@@ -30,6 +30,8 @@ export interface RunRecord {
     readonly split: string;
   };
   readonly domain: Domain;
+  /** Of what rows are paired with. */
+  readonly target?: Domain | undefined;
   readonly seed: number;
   /** Bundle or run whose weights it started from. */
   readonly initFrom?: string | undefined;

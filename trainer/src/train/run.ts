@@ -20,11 +20,11 @@ export interface BuiltModel {
 
 /** Builds the model of a record; throws CONFIGURATION_INVALID with the field where the configuration is wrong. */
 export function buildModel(
-  record: Pick<RunRecord, 'family' | 'configuration' | 'domain'>,
+  record: Pick<RunRecord, 'family' | 'configuration' | 'domain' | 'target'>,
   family = familyNamed(record.family),
 ): BuiltModel {
   const scope = new Scope();
-  const model = family.build(parseConfiguration(family, record.configuration), record.domain, scope);
+  const model = family.build(parseConfiguration(family, record.configuration), record.domain, scope, record.target);
   return { family, model, variables: scope.variables() };
 }
 
@@ -60,7 +60,7 @@ export interface PreparedRun extends BuiltModel {
 
 /** Builds the model of a record and compiles its steps. */
 export async function prepareRun(
-  record: Pick<RunRecord, 'family' | 'configuration' | 'domain' | 'training'>,
+  record: Pick<RunRecord, 'family' | 'configuration' | 'domain' | 'target' | 'training'>,
   engine: Engine,
   family?: Family,
 ): Promise<PreparedRun> {

@@ -17,22 +17,22 @@ export interface StepProgram {
 }
 
 /** What of a step tells what it is fed. */
-export type FedStep = Pick<StepSpec, 'name' | 'noises' | 'usesLabel' | 'repeats'>;
+export type FedStep = Pick<StepSpec, 'name' | 'noises' | 'usesLabel' | 'target' | 'repeats'>;
 
 /** One update of a step, and the names of what it alone is fed. */
 export interface StepUpdate extends FedStep {
-  readonly data: string;
-  readonly label: string;
+  readonly feeds: { readonly data: string; readonly target: string; readonly label: string };
   scalar(name: string): string;
 }
 
 /** The updates that a training step makes: one, or critic1, critic2, ... in a row, each fed under its own name. */
 export function updatesOf(step: FedStep): StepUpdate[] {
   const { repeats = 1 } = step;
-  if (repeats === 1) return [{ ...step, data: 'data', label: 'label', scalar: name => name }];
+  const feeds = (prefix: string) => ({ data: `${prefix}data`, target: `${prefix}target`, label: `${prefix}label` });
+  if (repeats === 1) return [{ ...step, feeds: feeds(''), scalar: name => name }];
   return Array.from({ length: repeats }, (_, index) => {
     const name = `${step.name}${index + 1}`;
-    return { ...step, name, data: `${name}/data`, label: `${name}/label`, scalar: scalar => `${name}/${scalar}` };
+    return { ...step, name, feeds: feeds(`${name}/`), scalar: scalar => `${name}/${scalar}` };
   });
 }
 
@@ -41,11 +41,14 @@ export function stepNoiseName(step: Pick<StepSpec, 'name'>, noise: string): stri
   return `${step.name}/${noise}`;
 }
 
-/** For each update data [batch, ...dataShape], label int32 [batch] where the step uses it, noises under `stepNoiseName`. */
+/** For each update data [batch, ...dataShape], target and label int32 [batch] where the step uses them, noises under `stepNoiseName`. */
 export function batchInputs(step: FedStep, dataShape: readonly number[]): ProgramInput[] {
   return updatesOf(step).flatMap(update => [
-    { name: update.data, dtype: 'float32', shape: ['batch', ...dataShape] },
-    ...(step.usesLabel ? [{ name: update.label, dtype: 'int32', shape: ['batch'] } as const] : []),
+    { name: update.feeds.data, dtype: 'float32', shape: ['batch', ...dataShape] },
+    ...(step.target
+      ? [{ name: update.feeds.target, dtype: 'float32', shape: ['batch', ...step.target] } as const]
+      : []),
+    ...(step.usesLabel ? [{ name: update.feeds.label, dtype: 'int32', shape: ['batch'] } as const] : []),
     ...step.noises.map(({ name, shape }): ProgramInput => {
       return { name: stepNoiseName(update, name), dtype: 'float32', shape: ['batch', ...shape] };
     }),
@@ -55,8 +58,9 @@ export function batchInputs(step: FedStep, dataShape: readonly number[]): Progra
 /** What `batchInputs` were fed for one update, as a loss is given it. */
 export function readBatch(update: StepUpdate, fed: Readonly<Record<string, Tensor>>): Omit<StepInputs, 'coefficients'> {
   return {
-    data: fed[update.data]!,
-    ...(update.usesLabel && { label: fed[update.label]! }),
+    data: fed[update.feeds.data]!,
+    ...(update.target && { target: fed[update.feeds.target]! }),
+    ...(update.usesLabel && { label: fed[update.feeds.label]! }),
     noise: Object.fromEntries(update.noises.map(({ name }) => [name, fed[stepNoiseName(update, name)]!])),
   };
 }

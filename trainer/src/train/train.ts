@@ -1,6 +1,6 @@
 // Starts and resumes runs.
 import { join, resolve } from 'node:path';
-import { checkSeed, GenserveError } from '@genserve/runtime';
+import { checkSeed, GenserveError, invalid } from '@genserve/runtime';
 import type { Dataset } from '../data/dataset.js';
 import { absoluteSpec, openDataset } from '../data/open.js';
 import type { DataOptionsInput } from '../data/options.js';
@@ -108,6 +108,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       split: dataset.split,
     },
     domain: modelDomain(family, configuration, dataset.domain),
+    ...(dataset.target && { target: dataset.target }),
     seed,
     ...(options.initFrom !== undefined && { initFrom: resolve(options.initFrom) }),
     budget,
@@ -116,6 +117,11 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   };
   const { model, variables } = buildModel(record, family);
   checkSteps(model, training);
+  if (!dataset.target && model.stages.some(({ steps }) => steps.some(({ target }) => target)))
+    throw invalid(
+      'data',
+      `${family.name} learns from pairs, and ${dataset.name} has none; emoji-pairs is a set of pairs`,
+    );
   if (record.initFrom !== undefined) matchInitial(await readInitial(record.initFrom), variables);
   const folder = join(options.runs ?? 'runs', id);
   await createRunFolder(folder, record);
@@ -183,6 +189,7 @@ async function fit(
     found?.state ??
     (await firstState({
       ...{ run, data: dataset.train, domain, batch: training.batch, seed, engine },
+      augmentation: dataset.augmentation,
       given: await given(),
     }));
   const start: Position = {

@@ -72,7 +72,7 @@ export const cifar: FormatSource = {
         attribution: 'CIFAR by Alex Krizhevsky, Vinod Nair and Geoffrey Hinton',
         summary: `${count(trainStore.count + (testStore?.count ?? 0))} colour images of 32x32 in ${labels.length} classes`,
       },
-      options.seed,
+      options,
     );
   },
 };

@@ -65,7 +65,7 @@ export const imageFolder: FormatSource = {
             ? ', unlabelled'
             : ` in ${classes.length} classes${without ? `, ${count(without)} without a label` : ''}`),
       },
-      options.seed,
+      options,
     );
   },
 };

@@ -86,7 +86,7 @@ function dataset(path: string, bytes: Uint8Array, arrays: Arrays, options: DataO
         `${count(total)} ${domain.image ? 'images' : 'vectors'} of ${shape}` +
         (classes.length > 0 ? ` in ${classes.length} classes` : ', unlabelled'),
     },
-    options.seed,
+    options,
   );
 }
 

@@ -23,7 +23,7 @@ function textDataset({ name, texts, licence, options }: TextSpec) {
     name,
   );
   const source = { name, domain, train: store, sha256: sha256(...texts), licence, attribution: '', summary };
-  return assemble(source, options.seed);
+  return assemble(source, options);
 }
 
 export const textFile: FormatSource = {

@@ -77,7 +77,7 @@ function toy(name: string, description: string, classes: number, draw: Draw): Na
           attribution: '',
           summary: `${count(rows)} points of ${description}`,
         },
-        options.seed,
+        options,
       );
     },
   };

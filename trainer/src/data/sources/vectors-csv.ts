@@ -57,7 +57,7 @@ export const vectorsCsv: FormatSource = {
         attribution: '',
         summary: `${count(rows.length)} vectors of ${columns.length} numbers${classes.length > 0 ? ` in ${classes.length} classes` : ''}`,
       },
-      options.seed,
+      options,
     );
   },
 };

@@ -72,7 +72,7 @@ export const wavFolder: FormatSource = {
           `${count(windows.length)} rows of ${count(length)} samples at ${count(sampleRate!)} Hz from ${count(paths.length)} files` +
           (classes.length > 0 ? ` in ${classes.length} classes` : ', unlabelled'),
       },
-      options.seed,
+      options,
     );
   },
 };
