@@ -27,7 +27,7 @@ describe('rows that are written', () => {
     await writer.add(samples(4));
     await writer.add(samples(4, 4));
     await writer.finish();
-    const { all } = await openDataset(path, { channels: 1 });
+    const { all } = await openDataset(path);
     const read = await all.read([0, 1, 2, 3, 4, 5, 6, 7]);
     const rows = (values: Float32Array, labels: ArrayLike<number>) =>
       Array.from({ length: 8 }, (_, i) => `${[...values.slice(6 * i, 6 * i + 6)]}:${labels[i]}`).sort();

@@ -123,6 +123,8 @@ function imageFolder(path: string, { domain, labels: names }: RowWriterOptions):
         );
         const name = `${String(firstIndex + row).padStart(6, '0')}.png`;
         await sharp(pixels, { raw: { width, height, channels: channels === 3 ? 3 : 1 } })
+          // Without it a grey picture is written, and read again, as one in colour.
+          .toColourspace(channels === 3 ? 'srgb' : 'b-w')
           .png()
           .toFile(join(folder, name));
       }

@@ -1,0 +1,129 @@
+// A GAN that knows classes, and a classifier, from a folder of pictures to every way of calling them.
+
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { generator as wire } from '@genserve/proto/wire';
+import { connect, loadGenerator } from '@genserve/sdk';
+import { compiledEngine, exportBundle, openDataset, train } from '@genserve/trainer';
+import { credentials } from '@grpc/grpc-js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { classes, classesOf, side, writeBands } from '../support/bands.js';
+import { genserve } from '../support/command.js';
+import { type ServedModels, serve } from '../support/serve.js';
+
+const label = [0, 1, 2, 2, 1, 0];
+const count = label.length;
+const seed = 3;
+
+let folder: string;
+let served: ServedModels;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'genserve-labels-'));
+  const data = join(folder, 'bands');
+  await writeBands(data, 120);
+  const models = join(folder, 'models');
+  const make = async (name: string, configuration: object, steps: number) => {
+    const training = { batch: 30, optimiser: { learningRate: 2e-3 }, parameterAverage: 0.9, evaluationRows: 6 };
+    const engine = compiledEngine({ threads: 1 });
+    const run = await train({ family: name, data, configuration, training, steps, engine, runs: folder, name });
+    await exportBundle(run.folder, { out: models, name });
+  };
+  await make('ac-gan', { latent: 4, generatorWidth: 6, hidden: 16, discriminatorWidth: 6, levels: 1 }, 200);
+  await make('classifier', { convolutions: [{ channels: 6, stride: 2 }], features: 16, dropout: 0 }, 100);
+  served = await serve({ models });
+}, 120_000);
+afterAll(async () => {
+  await served[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function overGrpc(): Promise<Float32Array> {
+  const client = new wire.GeneratorServiceClient(served.grpcAddress, credentials.createInsecure());
+  const request = wire.GenerateRequest.fromPartial({ model: 'ac-gan', count, seed, conditions: { labels: label } });
+  const values: number[] = [];
+  for await (const part of client.generate(request) as AsyncIterable<wire.SampleResponse>) {
+    const bytes = Buffer.from(part.samples!.data);
+    for (let at = 0; at < bytes.length; at += 4) values.push(bytes.readFloatLE(at));
+  }
+  client.close();
+  return Float32Array.from(values);
+}
+
+async function infer(model: string, pictures: Float32Array): Promise<number[]> {
+  const inputs = [{ name: 'x', datatype: 'FP32', shape: [count, side, side, 1], data: [...pictures] }];
+  const body = JSON.stringify({ inputs });
+  const answer = await fetch(`${served.url}v2/models/${model}/infer`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body,
+  });
+  expect(answer.status).toBe(200);
+  return (await answer.json()).outputs[0].data;
+}
+
+describe('a model that knows classes', () => {
+  it('draws those that it is told: the same pictures over HTTP, over gRPC and on the device', async () => {
+    const remote = await connect(served.url, { model: 'ac-gan' });
+    const device = await loadGenerator(`${served.url}bundles/ac-gan/1/`, { device: 'wasm' });
+    const http = (await remote.sample({ count, seed, label })).data.data as Float32Array;
+    expect(classesOf(http)).toEqual(label);
+    expect(await overGrpc()).toEqual(http);
+    const local = await device.sample({ count, seed, label });
+    expect(local.labels).toEqual(label);
+    local.data.data.forEach((value, index) => {
+      expect(Math.abs(value - http[index]!)).toBeLessThan(1e-4);
+    });
+    await Promise.all([remote.close(), device.close()]);
+  });
+
+  it('tells which it drew where it is told none, and refuses one that there is not', async () => {
+    const remote = await connect(served.url, { model: 'ac-gan' });
+    const { data, labels } = await remote.sample({ count: 30, seed });
+    expect(new Set(labels)).toEqual(new Set([0, 1, 2]));
+    const agree = classesOf(data.data).filter((found, row) => found === labels![row]);
+    expect(agree.length).toBeGreaterThanOrEqual(27);
+    await expect(remote.sample({ label: 3 })).rejects.toMatchObject({ reason: 'INVALID_ARGUMENT' });
+    await remote.close();
+  });
+
+  it('judges pictures as a model of the Open Inference Protocol: critic and classify', async () => {
+    const remote = await connect(served.url, { model: 'ac-gan' });
+    const { data } = await remote.sample({ count, seed, label });
+    await remote.close();
+    expect(await infer('ac-gan.critic', data.data as Float32Array)).toHaveLength(count);
+    for (const model of ['ac-gan.classify', 'classifier.classify']) {
+      const logits = await infer(model, data.data as Float32Array);
+      const rows = label.map((_, row) => logits.slice(3 * row, 3 * row + 3));
+      expect(rows.map(row => row.indexOf(Math.max(...row)))).toEqual(label);
+    }
+  });
+
+  it('writes samples of a class to a folder that --data takes again', async () => {
+    const out = join(folder, 'drawn');
+    const drawn = ['bottom', 'top'];
+    for (const name of drawn)
+      await genserve(['sample', join(folder, 'models', 'ac-gan'), '--label', name, '--count', '12', '--out', out]);
+    expect((await readdir(out)).sort()).toEqual(drawn);
+    const { domain, all } = await openDataset(out);
+    expect(domain.image).toMatchObject({ channels: 1, labels: drawn });
+    const { data, labels } = await all.read([...Array(all.count).keys()]);
+    expect(labels).toHaveLength(24);
+    const found = classesOf(data).map(index => classes[index]);
+    expect(found.filter((name, row) => name === drawn[labels![row]!]).length).toBeGreaterThanOrEqual(22);
+  });
+});
+
+describe('a model that draws nothing', () => {
+  it('is served, says what it lacks, and gives features', async () => {
+    const picture = new Float32Array(count * side ** 2).fill(0.5);
+    expect(await infer('classifier.features', picture)).toHaveLength(count * 16);
+    const remote = await connect(served.url, { model: 'classifier' });
+    await expect(remote.sample()).rejects.toMatchObject({
+      reason: 'OPERATION_UNSUPPORTED',
+      message: expect.stringContaining('classify, features'),
+    });
+    await remote.close();
+  });
+});
