@@ -1,9 +1,12 @@
 // Gated PixelCNN (van den Oord et al. 2016): p(x) as a product over pixels in raster order, each a Bernoulli variable
 // whose logit a gated convolutional network computes from the pixels before it; optionally conditional on a label.
+import type { Domain } from '@genserve/runtime';
 import { z } from 'zod';
-import type { Family, NoiseSpec } from '../family.js';
+import type { Family, Model, NoiseSpec } from '../family.js';
 import { gatedStack } from '../nn/masked-gated-stack.js';
+import type { Scope } from '../nn/variable.js';
 import { tf } from '../trace/tensorflow.js';
+import { backgroundSetting, withBackground } from './background.js';
 import {
   type BinaryAutoregressiveModel,
   binaryImageOf,
@@ -37,6 +40,7 @@ const configuration = z.strictObject({
   labelDropout: z.number().min(0).max(1).default(0.1),
   /** Completions drawn side by side for one answer; more are truer where known pixels come after unknown ones. */
   particles: z.int().positive().default(16),
+  ...backgroundSetting,
 });
 
 export type GatedPixelCnnConfiguration = z.infer<typeof configuration>;
@@ -66,45 +70,51 @@ export const gatedPixelCnn: Family<GatedPixelCnnConfiguration> = {
   domain: (_, domain) => binaryDomain(domain),
 
   build(settings, domain, scope) {
-    const image = binaryImageOf('gated-pixelcnn', domain);
-    const classes = settings.condition === 'label' ? classCount(image, 'gated-pixelcnn', 'configuration.condition') : 0;
-    const stack = gatedStack(scope, { ...settings, width: image.width, inputs: 1, outputs: 1, vector: classes });
-    // h of eq. 4: the label as one of K, or zero where there is none.
-    const condition: ConditionInput | undefined =
-      classes > 0
-        ? {
-            port: { name: 'label', role: 'label', dtype: 'int32', default: -1 },
-            encode: label => tf.oneHot(label, classes, 1, 0, 'float32'),
-          }
-        : undefined;
-    const model: BinaryAutoregressiveModel = {
-      logits: (x, vector) => stack.map(x, { vector }),
-      sampler: rasterSampler(image, vector => stack.raster({ vector })),
-    };
-    const dropout: NoiseSpec = { name: 'label_dropout', distribution: 'uniform', shape: [] };
-
-    return {
-      stages: [
-        {
-          name: 'joint',
-          steps: [
-            {
-              name: 'likelihood',
-              parameters: scope.variables(),
-              noises: classes > 0 ? [dropout] : [],
-              usesLabel: classes > 0,
-              loss({ data, label, noise }) {
-                const shown =
-                  label &&
-                  tf.where(tf.less(noise.label_dropout!, settings.labelDropout), tf.scalar(-1, 'int32'), label);
-                return { loss: tf.neg(tf.mean(binaryLogProb(model, data, shown && condition?.encode(shown)))) };
-              },
-            },
-          ],
-        },
-      ],
-      ...binaryOperations(model, image, { condition, particles: settings.particles }),
-      conditions: classes > 0 ? [{ kind: 'label', size: classes, names: image.labels, frequencies: [] }] : [],
-    };
+    const model = build(settings, domain, scope);
+    if (settings.background === 0) return model;
+    const background = build(settings, domain, scope.child('background'));
+    return withBackground(model, background, settings.background, binaryImageOf('gated-pixelcnn', domain));
   },
 };
+
+function build(settings: GatedPixelCnnConfiguration, domain: Domain, scope: Scope): Model {
+  const image = binaryImageOf('gated-pixelcnn', domain);
+  const classes = settings.condition === 'label' ? classCount(image, 'gated-pixelcnn', 'configuration.condition') : 0;
+  const stack = gatedStack(scope, { ...settings, width: image.width, inputs: 1, outputs: 1, vector: classes });
+  // h of eq. 4: the label as one of K, or zero where there is none.
+  const condition: ConditionInput | undefined =
+    classes > 0
+      ? {
+          port: { name: 'label', role: 'label', dtype: 'int32', default: -1 },
+          encode: label => tf.oneHot(label, classes, 1, 0, 'float32'),
+        }
+      : undefined;
+  const model: BinaryAutoregressiveModel = {
+    logits: (x, vector) => stack.map(x, { vector }),
+    sampler: rasterSampler(image, vector => stack.raster({ vector })),
+  };
+  const dropout: NoiseSpec = { name: 'label_dropout', distribution: 'uniform', shape: [] };
+
+  return {
+    stages: [
+      {
+        name: 'joint',
+        steps: [
+          {
+            name: 'likelihood',
+            parameters: scope.variables(),
+            noises: classes > 0 ? [dropout] : [],
+            usesLabel: classes > 0,
+            loss({ data, label, noise }) {
+              const shown =
+                label && tf.where(tf.less(noise.label_dropout!, settings.labelDropout), tf.scalar(-1, 'int32'), label);
+              return { loss: tf.neg(tf.mean(binaryLogProb(model, data, shown && condition?.encode(shown)))) };
+            },
+          },
+        ],
+      },
+    ],
+    ...binaryOperations(model, image, { condition, particles: settings.particles }),
+    conditions: classes > 0 ? [{ kind: 'label', size: classes, names: image.labels, frequencies: [] }] : [],
+  };
+}

@@ -12,9 +12,11 @@ import {
 } from '../distributions/gaussian.js';
 import { likelihoodNames, pixelLikelihood } from '../distributions/pixels.js';
 import { sumPerRow } from '../distributions/reduce.js';
-import type { Family, NoiseSpec, PortSpec } from '../family.js';
+import type { Family, Model, NoiseSpec, PortSpec } from '../family.js';
 import { imageDecoder, imageEncoder, imageNetworkShape } from '../nn/image-networks.js';
+import type { Scope } from '../nn/variable.js';
 import { tf } from '../trace/tensorflow.js';
+import { backgroundSetting, withBackground } from './background.js';
 import { binaryDomain } from './binary-domain.js';
 
 const configuration = z.strictObject({
@@ -24,6 +26,7 @@ const configuration = z.strictObject({
   ...imageNetworkShape,
   /** Steps over which the weight of the KL term rises from 0 to 1 (Sønderby et al. 2016); 0 for none. */
   warmUpSteps: z.int().min(0).default(500),
+  ...backgroundSetting,
 });
 
 export type VaeConfiguration = z.infer<typeof configuration>;
@@ -62,103 +65,110 @@ export const vae: Family<VaeConfiguration> = {
   },
 
   build(settings, domain, scope) {
-    const image = imageOf(domain);
-    const pixels = pixelLikelihood(settings.likelihood, image);
-    const encoder = imageEncoder(scope.child('encoder'), settings, image, 2 * settings.latent);
-    const outputs = image.channels * pixels.parametersPerChannel;
-    const decoder = imageDecoder(scope.child('decoder'), settings, image, settings.latent, outputs);
-
-    // q(z | x) = N(mean, diag(deviation^2)), eq. 9.
-    const posterior = (x: Tensor): DiagonalGaussian => {
-      const [mean, logDeviation] = tf.split(encoder(x), 2, 1) as [Tensor, Tensor];
-      return { mean, logDeviation };
-    };
-    // log p(x | z), nats, for each element of x.
-    const logLikelihoodMap = (x: Tensor, code: Tensor): Tensor => pixels.logProbMap(decoder(code), x);
-
-    const shape = [image.height, image.width, image.channels];
-    const codeNoise: NoiseSpec = { name: 'z', distribution: 'normal', shape: [settings.latent] };
-    const epsilonNoise: NoiseSpec = { ...codeNoise, name: 'epsilon' };
-    const x: PortSpec = { name: 'x', role: 'data', shape };
-    const code: PortSpec = { name: 'z', role: 'latent', shape: [settings.latent], level: 1 };
-    const epsilon: PortSpec = { ...code, name: 'epsilon', role: 'noise' };
-    const temperature: PortSpec = { name: 'temperature', role: 'temperature', default: 1 };
-
-    return {
-      stages: [
-        {
-          name: 'joint',
-          steps: [
-            {
-              name: 'elbo',
-              parameters: scope.variables().filter(variable => variable.trainable),
-              noises: [epsilonNoise],
-              coefficients: {
-                klWeight: step => (settings.warmUpSteps === 0 ? 1 : Math.min(1, step / settings.warmUpSteps)),
-              },
-              // The estimator of eq. 10: the KL term in closed form, one draw of z, mean over the batch.
-              loss({ data, noise, coefficients }) {
-                const q = posterior(data);
-                const drawn = reparameterise(q, noise.epsilon!);
-                const reconstruction = tf.neg(tf.mean(sumPerRow(logLikelihoodMap(data, drawn))));
-                const kl = tf.mean(klToStandardNormal(q));
-                const loss = tf.add(reconstruction, tf.mul(coefficients.klWeight!, kl));
-                return { loss, metrics: { reconstruction, kl, negativeElbo: tf.add(reconstruction, kl) } };
-              },
-            },
-          ],
-        },
-      ],
-      operations: [
-        {
-          name: 'sample',
-          inputs: [{ ...code, role: 'noise' }, temperature],
-          outputs: [x],
-          run: inputs => ({ x: pixels.mean(decoder(perRow(inputs.z!, inputs.temperature!))) }),
-        },
-        { name: 'decode', inputs: [code], outputs: [x], run: inputs => ({ x: pixels.mean(decoder(inputs.z!)) }) },
-        { name: 'encode', inputs: [x], outputs: [code], run: inputs => ({ z: posterior(inputs.x!).mean }) },
-        {
-          name: 'reconstruct',
-          inputs: [x, epsilon, temperature],
-          outputs: [{ ...x, name: 'y' }],
-          run(inputs) {
-            const drawn = reparameterise(posterior(inputs.x!), perRow(inputs.epsilon!, inputs.temperature!));
-            return { y: pixels.mean(decoder(drawn)) };
-          },
-        },
-        {
-          // log p(x | z) + log p(z) - log q(z | x) of one draw: the log-weight of Burda et al. 2015, eq. 8.
-          name: 'log_prob',
-          inputs: [x, epsilon],
-          outputs: [{ name: 'log_prob', role: 'log_prob' }],
-          run(inputs) {
-            const q = posterior(inputs.x!);
-            const drawn = reparameterise(q, inputs.epsilon!);
-            const logJoint = tf.add(sumPerRow(logLikelihoodMap(inputs.x!, drawn)), standardNormalLogProb(drawn));
-            return { log_prob: tf.sub(logJoint, gaussianLogProb(q, drawn)) };
-          },
-        },
-        {
-          name: 'log_prob_map',
-          inputs: [x, epsilon],
-          outputs: [{ name: 'map', role: 'map', shape: [image.height, image.width] }],
-          run(inputs) {
-            const drawn = reparameterise(posterior(inputs.x!), inputs.epsilon!);
-            return { map: tf.sum(logLikelihoodMap(inputs.x!, drawn), 3) };
-          },
-        },
-      ],
-      noises: [codeNoise, epsilonNoise],
-      likelihood: {
-        kind: 'bound',
-        dimensions: image.height * image.width * image.channels,
-        measure: pixels.measure,
-      },
-      conditions: [],
-    };
+    const model = build(settings, domain, scope);
+    if (settings.background === 0) return model;
+    const background = build(settings, domain, scope.child('background'));
+    return withBackground(model, background, settings.background, imageOf(domain));
   },
 };
+
+function build(settings: VaeConfiguration, domain: Domain, scope: Scope): Model {
+  const image = imageOf(domain);
+  const pixels = pixelLikelihood(settings.likelihood, image);
+  const encoder = imageEncoder(scope.child('encoder'), settings, image, 2 * settings.latent);
+  const outputs = image.channels * pixels.parametersPerChannel;
+  const decoder = imageDecoder(scope.child('decoder'), settings, image, settings.latent, outputs);
+
+  // q(z | x) = N(mean, diag(deviation^2)), eq. 9.
+  const posterior = (x: Tensor): DiagonalGaussian => {
+    const [mean, logDeviation] = tf.split(encoder(x), 2, 1) as [Tensor, Tensor];
+    return { mean, logDeviation };
+  };
+  // log p(x | z), nats, for each element of x.
+  const logLikelihoodMap = (x: Tensor, code: Tensor): Tensor => pixels.logProbMap(decoder(code), x);
+
+  const shape = [image.height, image.width, image.channels];
+  const codeNoise: NoiseSpec = { name: 'z', distribution: 'normal', shape: [settings.latent] };
+  const epsilonNoise: NoiseSpec = { ...codeNoise, name: 'epsilon' };
+  const x: PortSpec = { name: 'x', role: 'data', shape };
+  const code: PortSpec = { name: 'z', role: 'latent', shape: [settings.latent], level: 1 };
+  const epsilon: PortSpec = { ...code, name: 'epsilon', role: 'noise' };
+  const temperature: PortSpec = { name: 'temperature', role: 'temperature', default: 1 };
+
+  return {
+    stages: [
+      {
+        name: 'joint',
+        steps: [
+          {
+            name: 'elbo',
+            parameters: scope.variables().filter(variable => variable.trainable),
+            noises: [epsilonNoise],
+            coefficients: {
+              klWeight: step => (settings.warmUpSteps === 0 ? 1 : Math.min(1, step / settings.warmUpSteps)),
+            },
+            // The estimator of eq. 10: the KL term in closed form, one draw of z, mean over the batch.
+            loss({ data, noise, coefficients }) {
+              const q = posterior(data);
+              const drawn = reparameterise(q, noise.epsilon!);
+              const reconstruction = tf.neg(tf.mean(sumPerRow(logLikelihoodMap(data, drawn))));
+              const kl = tf.mean(klToStandardNormal(q));
+              const loss = tf.add(reconstruction, tf.mul(coefficients.klWeight!, kl));
+              return { loss, metrics: { reconstruction, kl, negativeElbo: tf.add(reconstruction, kl) } };
+            },
+          },
+        ],
+      },
+    ],
+    operations: [
+      {
+        name: 'sample',
+        inputs: [{ ...code, role: 'noise' }, temperature],
+        outputs: [x],
+        run: inputs => ({ x: pixels.mean(decoder(perRow(inputs.z!, inputs.temperature!))) }),
+      },
+      { name: 'decode', inputs: [code], outputs: [x], run: inputs => ({ x: pixels.mean(decoder(inputs.z!)) }) },
+      { name: 'encode', inputs: [x], outputs: [code], run: inputs => ({ z: posterior(inputs.x!).mean }) },
+      {
+        name: 'reconstruct',
+        inputs: [x, epsilon, temperature],
+        outputs: [{ ...x, name: 'y' }],
+        run(inputs) {
+          const drawn = reparameterise(posterior(inputs.x!), perRow(inputs.epsilon!, inputs.temperature!));
+          return { y: pixels.mean(decoder(drawn)) };
+        },
+      },
+      {
+        // log p(x | z) + log p(z) - log q(z | x) of one draw: the log-weight of Burda et al. 2015, eq. 8.
+        name: 'log_prob',
+        inputs: [x, epsilon],
+        outputs: [{ name: 'log_prob', role: 'log_prob' }],
+        run(inputs) {
+          const q = posterior(inputs.x!);
+          const drawn = reparameterise(q, inputs.epsilon!);
+          const logJoint = tf.add(sumPerRow(logLikelihoodMap(inputs.x!, drawn)), standardNormalLogProb(drawn));
+          return { log_prob: tf.sub(logJoint, gaussianLogProb(q, drawn)) };
+        },
+      },
+      {
+        name: 'log_prob_map',
+        inputs: [x, epsilon],
+        outputs: [{ name: 'map', role: 'map', shape: [image.height, image.width] }],
+        run(inputs) {
+          const drawn = reparameterise(posterior(inputs.x!), inputs.epsilon!);
+          return { map: tf.sum(logLikelihoodMap(inputs.x!, drawn), 3) };
+        },
+      },
+    ],
+    noises: [codeNoise, epsilonNoise],
+    likelihood: {
+      kind: 'bound',
+      dimensions: image.height * image.width * image.channels,
+      measure: pixels.measure,
+    },
+    conditions: [],
+  };
+}
 
 /** noise * temperature, one temperature per row. */
 function perRow(noise: Tensor, temperature: Tensor): Tensor {
