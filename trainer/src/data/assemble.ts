@@ -22,29 +22,30 @@ export interface Found {
   readonly summary: string;
 }
 
-/** Most rows that are held out of train for calibration: p-values down to 0.0002, and a twelfth of MNIST. */
+/** Most rows that are held out of train for calibration unless asked for: p-values down to 0.0002, and a twelfth of MNIST. */
 const greatestCalibration = 5_000;
 const greatestTest = 10_000;
 
-/** Parts are a tenth of the rows each, up to a limit, drawn by the options' seed and kept in the order of the source. */
+/** Parts are a tenth of the rows each, up to a limit, or as asked for; drawn by the options' seed and kept in the order of the source. */
 export function assemble(found: Found, options: DataOptions): Dataset {
-  const { seed, labelled } = options;
+  const { seed, labelled, calibration: wanted } = options;
   const { name, train: all, sha256, licence, attribution, summary, domain } = found;
   const notes: string[] = [];
   const order = permutation(all.count, seed, 'split');
   let used = 0;
-  const cut = (limit: number): Store => {
-    const size = Math.min(limit, Math.max(1, Math.floor(all.count / 10)));
+  const tenth = Math.max(1, Math.floor(all.count / 10));
+  const cut = (size: number): Store => {
     const part = order.slice(used, used + size).sort();
     used += size;
     return subset(all, part);
   };
-  const calibration = found.calibration ?? cut(greatestCalibration);
-  const test = found.test ?? cut(greatestTest);
+  const calibration = found.calibration ?? cut(wanted ?? Math.min(greatestCalibration, tenth));
+  const test = found.test ?? cut(Math.min(greatestTest, tenth));
   const rest = used === 0 ? all : subset(all, order.slice(used).sort());
   const train = labelled === undefined ? rest : keepLabels(rest, labelled, labelsOf(domain).length, seed);
   if (train.count < 1) {
-    throw new GenserveError('INVALID_ARGUMENT', `data: ${name} has ${all.count} rows; at least 3 are needed`, {
+    const least = 1 + (found.calibration ? 0 : (wanted ?? 1)) + (found.test ? 0 : 1);
+    throw new GenserveError('INVALID_ARGUMENT', `data: ${name} has ${all.count} rows; at least ${least} are needed`, {
       field: 'data',
     });
   }

@@ -9,6 +9,8 @@ const pixels = z.int().min(1).max(1024);
 export const dataOptions = z.strictObject({
   /** Of the cut into train, calibration and test where the source has none: apart from the run's seed, so that runs compare. */
   seed: z.int().min(0).default(0),
+  /** Rows held out of train for calibration where the source has none: a tenth, 5,000 at most, when absent. What calibration leaves over fits the densities of scores. */
+  calibration: z.int().min(1).optional(),
   /** Images: 'dynamic' draws each pixel with its grey value as probability, anew at every step. */
   binarisation: z.enum(binarisations).default('none'),
   /** Images of folders and sheets: height and width in pixels, or [height, width]; the first image's when absent. */

@@ -20,8 +20,7 @@ afterAll(() => rm(runs, { recursive: true, force: true }));
 
 describe('perturbed data', () => {
   const count = 20_000;
-  const uniform = (name: string) =>
-    tf.tensor1d(fillNoise({ seed: 1, name, distribution: 'uniform', shape: [count] }));
+  const uniform = (name: string) => tf.tensor1d(fillNoise({ seed: 1, name, distribution: 'uniform', shape: [count] }));
 
   it('have the stated share of pixels drawn anew, over all levels alike', () => {
     const changed = perturbed(tf.fill([count], 0.5), uniform('chance'), uniform('level'), 0.2, 4).dataSync();
