@@ -11,6 +11,8 @@ import { integer, print, printFigures } from '../output.js';
 interface Flags {
   readonly data: string;
   readonly rows?: number;
+  readonly perClass?: boolean;
+  readonly refit?: boolean;
   readonly out?: string;
   readonly json?: boolean;
 }
@@ -21,6 +23,11 @@ export function calibrateCommand(): Command {
     .argument('<bundle>', 'models/<name>, models/<name>/<version>, or a name below models/')
     .requiredOption('--data <name|path>', 'normal data: every row is taken for normal')
     .option('--rows <count>', 'only the first rows; 10,000 at most', positiveInteger)
+    .option('--per-class', 'also calibrate each class of the data by itself, for rows that are known to be of one')
+    .option(
+      '--refit',
+      "also fit all scores that the model allows on the data's parts, and choose the recommended one again",
+    )
     .option('--out <folder>', "model repository; the bundle's own when absent")
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  $ genserve calibrate models/mnist-vae --data normal-parts/\n')
@@ -30,7 +37,7 @@ export function calibrateCommand(): Command {
       const { recalibrate } = await import('@genserve/trainer');
       const dataset = await openDataFor(manifest, flags.data);
       const out = flags.out ?? dirname(dirname(folder));
-      const published = await recalibrate(folder, dataset, { rows: flags.rows, out });
+      const published = await recalibrate(folder, dataset, { ...flags, out });
       const counts = published.manifest.scores.map(({ name, calibration }) => [name, calibration?.count ?? 0] as const);
       if (flags.json) {
         const metrics = Object.fromEntries(counts.map(([name, rows]) => [`calibration.${name}.rows`, rows]));

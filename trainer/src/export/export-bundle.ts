@@ -78,8 +78,8 @@ export async function exportBundle(runFolder: string, options: ExportOptions = {
   const generator = await openDraft(draft, files);
   try {
     options.onProgress?.('calibrate');
-    const prepared = await prepareScores(generator, dataset, options.calibrationRows ?? 5000);
-    for (const [path, bytes] of prepared.files) files.set(path, bytes);
+    const prepared = await prepareScores(generator, dataset, { rows: options.calibrationRows });
+    for (const [path, bytes] of prepared.tables) files.set(path, bytes);
     const variants = [{ name: 'float16', folder: 'float16', maxError: await variantError(draft, files, generator) }];
     const golden = await recordGolden(generator);
     if (draft.domain?.image && has(draft, 'sample')) files.set('preview.png', await preview(generator));

@@ -15,25 +15,33 @@ const FEWEST_REFERENCE_ROWS = 1000;
 
 export interface PreparedScores {
   readonly scores: Score[];
-  readonly files: ReadonlyMap<string, Bytes>;
+  /** By path. */
+  readonly tables: ReadonlyMap<string, Bytes>;
   readonly metrics: Readonly<Record<string, number>>;
+}
+
+export interface PrepareOptions {
+  /** Held-out rows that calibrate; 5,000 when absent. */
+  readonly rows?: number | undefined;
+  readonly perClass?: boolean | undefined;
 }
 
 /** `rows` of the calibration split calibrate. What is left of it is the reference; too small a rest gives way to training rows. */
 export async function prepareScores(
   generator: BundleGenerator,
   dataset: Dataset,
-  rows: number,
+  options: PrepareOptions = {},
 ): Promise<PreparedScores> {
   const offered = offeredScores(generator.manifest);
-  if (offered.length === 0) return { scores: [], files: new Map(), metrics: {} };
+  if (offered.length === 0) return { scores: [], tables: new Map(), metrics: {} };
   const { train, calibration, name } = dataset;
+  const { rows = 5000, perClass } = options;
   const { part, rest } = partition(calibration, rows);
   const reference = spread(rest.count >= FEWEST_REFERENCE_ROWS ? rest : train, REFERENCE_ROWS);
   const fitted = await fitScores(generator, offered, { train, reference });
   const recommendation = await recommendScore(withScores(generator, fitted.scores, fitted.tables), reference);
   const ready = withScores(generator, recommendation.scores, fitted.tables);
   const data = `${name}, held out of training, ${part.count} rows`;
-  const { scores, tables } = await calibrateScores(ready, part, { data });
-  return { scores, files: new Map([...fitted.files, ...tables]), metrics: recommendation.metrics };
+  const { scores, tables } = await calibrateScores(ready, part, { data, perClass });
+  return { scores, tables: new Map([...fitted.files, ...tables]), metrics: recommendation.metrics };
 }
