@@ -108,6 +108,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Genserve
   const close = async (): Promise<void> => {
     readiness.ready = false;
     clearInterval(polls);
+    httpSide.announceEnd();
     if (drain.delayMs > 0) await pause(drain.delayMs);
     await Promise.race([Promise.all([httpSide.drain(), grpcSide.drain()]), pause(drain.limitMs)]);
     httpSide.close();

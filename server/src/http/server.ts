@@ -27,6 +27,8 @@ import { verbRouter } from './verb-routes.js';
 
 export interface HttpServer {
   readonly port: number;
+  /** Tells callers, with each answer, not to use their connection again. */
+  announceEnd(): void;
   /** Takes no new connections and waits for the requests under way. */
   drain(): Promise<void>;
   /** Ends all connections. */
@@ -88,13 +90,17 @@ export async function startHttp(parts: HttpParts, settings: Settings): Promise<H
   return {
     // A TCP server that listens has such an address.
     port: (server.address() as AddressInfo).port,
+    announceEnd: () => {
+      server.prependListener('request', (_request, response) => response.setHeader('Connection', 'close'));
+    },
     drain: () =>
       new Promise(resolve => {
-        // Callers are told not to use their connection again, and those that become idle end at once.
-        server.prependListener('request', (_request, response) => response.setHeader('Connection', 'close'));
         server.keepAliveTimeout = 1;
-        server.close(() => resolve());
-        server.closeIdleConnections();
+        // Right after the event loop has accepted whoever is at the door: those whom the system holds there would be cut off.
+        setImmediate(() => {
+          server.close(() => resolve());
+          server.closeIdleConnections();
+        });
       }),
     close: () => {
       server.close();
