@@ -1,48 +1,55 @@
-// Starts the page: the list of models, and the panels that use the one that is picked.
+// Starts the page: the gallery of models, and the views of the one that is picked, by the address: #/<model>/<view>.
 import { GenserveError, listModels, type ModelSummary } from '@genserve/sdk';
-import { AnomalyPanel } from './anomaly.js';
 import { showCard } from './card.js';
 import { CodePanel } from './code.js';
 import { element } from './elements.js';
+import { ExplorePanel } from './explore.js';
+import { showGallery } from './gallery.js';
+import { PaintPanel } from './paint.js';
+import type { Panel, PanelContext, View } from './panel.js';
+import { PlaceBar } from './place.js';
 import { SamplingPanel } from './sampling.js';
+import { ScorePanel } from './score.js';
 import { ModelSession } from './session.js';
-import type { Topic } from './snippets.js';
+import { TranslatePanel } from './translate.js';
 
 /** The server that this page came from. */
 const server = new URL('.', location.href).href.replace(/\/$/, '');
 const POLL_MS = 1000;
 const picker = element('model', HTMLSelectElement);
 const notice = element('notice', HTMLElement);
+const views = element('views', HTMLElement);
 
+let models: readonly ModelSummary[] = [];
 let session: ModelSession | undefined;
-let taken = 0;
+let shown: Panel | undefined;
 
 const code = new CodePanel();
-const sampling = new SamplingPanel({
-  onSamples(_samples, topic) {
-    taken = 0;
-    showCode(topic);
+const context: PanelContext = {
+  places: new PlaceBar(() => shown?.refresh()),
+  onDone(topic) {
+    if (session) code.show(topic, { server, model: session.manifest.name, bundleUrl: session.remote.bundleUrl });
   },
-  onPick(samples, row) {
-    anomaly.take(samples, row);
-    taken = row + 1;
-    element('anomaly', HTMLElement).scrollIntoView();
-  },
-});
-const anomaly = new AnomalyPanel({
-  place: () => sampling.place,
-  nextSample() {
-    const { samples } = sampling;
-    if (!samples) return undefined;
-    const row = taken++ % (samples.data.shape[0] ?? 1);
-    return [samples, row];
-  },
-  onScored: showCode,
-});
+};
+const paint = new PaintPanel(context);
+const score = new ScorePanel(context);
+const picks = [
+  { title: 'Is it normal?', view: 'score', take: score.take.bind(score) },
+  { title: 'Erase and complete', view: 'paint', take: paint.take.bind(paint) },
+] as const;
+const panels: readonly Panel[] = [
+  new SamplingPanel(context, picks, ({ view }) => {
+    history.pushState(undefined, '', addressOf(session?.manifest.name ?? '', view));
+    show(view);
+  }),
+  new ExplorePanel(context),
+  paint,
+  new TranslatePanel(context),
+  score,
+];
 
-function showCode(topic: Topic): void {
-  if (!session) return;
-  code.show(topic, { server, model: session.manifest.name, bundleUrl: session.remote.bundleUrl });
+function addressOf(model: string, view: View): string {
+  return `#/${model}/${view}`;
 }
 
 function complain(error: unknown): void {
@@ -51,18 +58,65 @@ function complain(error: unknown): void {
   notice.hidden = false;
 }
 
-async function use(model: string): Promise<void> {
+/** Shows what the address names: the gallery, or a view of a model. */
+async function go(): Promise<void> {
+  const [model = '', view = ''] = location.hash.replace(/^#\/?/, '').split('/').map(decodeURIComponent);
   notice.hidden = true;
-  const before = session;
+  element('gallery', HTMLElement).hidden = model !== '';
+  element('model-view', HTMLElement).hidden = model === '';
+  element('picker', HTMLElement).hidden = model === '';
+  document.title = model === '' ? 'genserve playground' : `${model} · genserve playground`;
+  if (model === '') {
+    showGallery(models, server);
+    return;
+  }
+  picker.value = model;
   try {
-    session = await ModelSession.open(server, model);
-    showCard(session.manifest);
-    anomaly.use(session);
-    await sampling.use(session);
+    if (session?.manifest.name !== model) await use(model);
+    show(view);
+    shown?.refresh();
   } catch (error) {
+    element('card-name', HTMLElement).textContent = model;
     complain(error);
+  }
+}
+
+async function use(model: string): Promise<void> {
+  const before = session;
+  session = undefined;
+  shown = undefined;
+  try {
+    const next = await ModelSession.open(server, model);
+    const offered = panels.filter(panel => panel.supports(next));
+    next.views = offered.map(({ view }) => view);
+    session = next;
+    showCard(next.manifest);
+    for (const panel of offered) panel.use(next);
+    views.replaceChildren(
+      ...offered.map(({ view, title }) => {
+        const link = document.createElement('a');
+        link.href = addressOf(model, view);
+        link.textContent = title;
+        link.dataset.view = view;
+        link.dataset.testid = `view-${view}`;
+        return link;
+      }),
+    );
   } finally {
     await before?.close();
+  }
+}
+
+/** Brings a view into sight, or the first that the model has. */
+function show(view: string): void {
+  const panel = panels.find(candidate => candidate.view === view && session?.views.includes(candidate.view));
+  shown = panel ?? panels.find(candidate => session?.views.includes(candidate.view));
+  context.places.reset();
+  for (const section of document.querySelectorAll<HTMLElement>('section[data-view]'))
+    section.hidden = section.dataset.view !== shown?.view;
+  for (const link of views.querySelectorAll('a')) {
+    if (link.dataset.view === shown?.view) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
   }
 }
 
@@ -76,16 +130,14 @@ function option({ name, state, reason }: ModelSummary): HTMLOptionElement {
 /** The list once one of its models can be used; models become ready one after another when a server starts. */
 async function readyModels(): Promise<readonly ModelSummary[]> {
   for (;;) {
-    const models = await listModels(server);
-    if (models.some(({ state }) => state === 'ready')) return models;
-    if (!models.some(({ state }) => state === 'loading')) throw noModel(models);
-    element('card-name', HTMLElement).textContent = 'Loading …';
+    const found = await listModels(server);
+    if (found.some(({ state }) => state === 'ready')) return found;
+    if (!found.some(({ state }) => state === 'loading')) throw noModel(found);
     await new Promise(resolve => setTimeout(resolve, POLL_MS));
   }
 }
 
-function noModel(models: readonly ModelSummary[]): GenserveError {
-  const [first] = models;
+function noModel([first]: readonly ModelSummary[]): GenserveError {
   return first
     ? new GenserveError('MODEL_UNAVAILABLE', `${first.name} cannot be used: ${first.reason}`)
     : new GenserveError('MODEL_NOT_FOUND', 'This server has no model yet: train one with `genserve train`');
@@ -93,16 +145,15 @@ function noModel(models: readonly ModelSummary[]): GenserveError {
 
 async function start(): Promise<void> {
   try {
-    const models = await readyModels();
-    const asked = new URLSearchParams(location.search).get('model');
-    const usable = models.filter(({ state }) => state !== 'unavailable');
-    const first = usable.find(({ name }) => name === asked) ?? models.find(({ state }) => state === 'ready');
+    models = await readyModels();
     picker.replaceChildren(...models.map(option));
-    picker.value = first?.name ?? '';
-    picker.addEventListener('change', () => void use(picker.value));
-    await use(picker.value);
+    picker.addEventListener('change', () => {
+      location.hash = `#/${picker.value}`;
+    });
+    addEventListener('hashchange', () => void go());
+    await go();
   } catch (error) {
-    element('card-name', HTMLElement).textContent = 'No model';
+    element('gallery', HTMLElement).hidden = false;
     complain(error);
   }
 }

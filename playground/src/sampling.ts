@@ -1,108 +1,112 @@
-// The sampling panel: a sheet of samples from a seed, drawn on the server or in this browser, with the time of each.
-import { GenserveError, labelNames, type Progress, type SampleOptions, type Samples, toCanvas } from '@genserve/sdk';
+// The sampling view: a sheet of samples from a seed, filled as it is drawn, from which pictures can be picked.
+import { labelNames, type SampleOptions, type Samples, toCanvas } from '@genserve/sdk';
 import { debounced, element } from './elements.js';
+import { Latest, type Panel, type PanelContext, type View } from './panel.js';
 import type { ModelSession } from './session.js';
-import type { Place, SampleTopic } from './snippets.js';
-import { bytes, milliseconds } from './words.js';
-
-export interface SamplingEvents {
-  onSamples(samples: Samples, topic: SampleTopic): void;
-  /** A picture of the sheet was picked: its row. */
-  onPick(samples: Samples, row: number): void;
-}
+import type { Place } from './snippets.js';
+import { gather } from './stream.js';
 
 /** Pixels between pictures on the sheet. */
 const GAP = 2;
 const SETTLE_MS = 120;
 
-export class SamplingPanel {
-  readonly #events: SamplingEvents;
+export interface Pick {
+  readonly title: string;
+  readonly view: View;
+  take(samples: Samples, row: number): void;
+}
+
+export class SamplingPanel implements Panel {
+  readonly view = 'sample';
+  readonly title = 'Sample';
+  readonly #context: PanelContext;
+  readonly #goTo: (pick: Pick) => void;
+  readonly #picks: readonly Pick[];
   readonly #form = element('sampling-form', HTMLFormElement);
   readonly #seed = element('seed', HTMLInputElement);
-  readonly #temperature = element('temperature', HTMLInputElement);
-  readonly #temperatureField = element('temperature-field', HTMLElement);
-  readonly #temperatureValue = element('temperature-value', HTMLOutputElement);
   readonly #label = element('label', HTMLSelectElement);
-  readonly #labelField = element('label-field', HTMLElement);
   readonly #count = element('count', HTMLSelectElement);
   readonly #sheet = element('samples', HTMLCanvasElement);
-  readonly #progress = element('progress', HTMLProgressElement);
-  readonly #status = element('sampling-status', HTMLElement);
   readonly #comparison = element('comparison', HTMLElement);
   readonly #compareButton = element('compare', HTMLButtonElement);
-  readonly #timesMs = new Map<Place, number>();
+  readonly #picked = element('picked', HTMLElement);
+  readonly #actions = element('picked-actions', HTMLElement);
+  readonly #sliders = (['temperature', 'truncation'] as const).map(role => ({
+    role,
+    input: element(role, HTMLInputElement),
+    field: element(`${role}-field`, HTMLElement),
+    value: element(`${role}-value`, HTMLOutputElement),
+  }));
+  readonly #latest = new Latest(message => this.#say(message));
   #session: ModelSession | undefined;
-  #running: AbortController | undefined;
   #samples: Samples | undefined;
+  #row = -1;
 
-  constructor(events: SamplingEvents) {
-    this.#events = events;
+  /** `picks` are what can be done with a picture of the sheet; `goTo` is called where one is chosen. */
+  constructor(context: PanelContext, picks: readonly Pick[], goTo: (pick: Pick) => void) {
+    this.#context = context;
+    this.#picks = picks;
+    this.#goTo = goTo;
     this.#form.addEventListener('submit', event => {
       event.preventDefault();
       void this.generate();
     });
     const { schedule: settle } = debounced(() => void this.generate(), SETTLE_MS);
-    for (const input of [this.#seed, this.#temperature]) input.addEventListener('input', settle);
-    this.#form.addEventListener('change', event => {
-      if (event.target !== this.#seed && event.target !== this.#temperature) settle();
-    });
-    this.#temperature.addEventListener('input', () => this.#showTemperature());
+    this.#form.addEventListener('input', settle);
+    for (const { input, value } of this.#sliders) {
+      input.addEventListener('input', () => {
+        value.textContent = Number(input.value).toFixed(2);
+      });
+    }
     element('shuffle', HTMLButtonElement).addEventListener('click', () => {
       this.#seed.value = String(Math.floor(Math.random() * 1e6));
       void this.generate();
     });
     this.#compareButton.addEventListener('click', () => void this.#compare());
-    this.#sheet.addEventListener('click', event => this.#pick(event));
+    this.#sheet.addEventListener('click', event => this.#select(this.#rowAt(event)));
+    this.#sheet.addEventListener('keydown', event => this.#step(event));
   }
 
-  get place(): Place {
-    return new FormData(this.#form).get('place') === 'browser' ? 'browser' : 'server';
+  supports(session: ModelSession): boolean {
+    return session.hasOperation('sample');
   }
 
-  get samples(): Samples | undefined {
-    return this.#samples;
-  }
-
-  use(session: ModelSession): Promise<void> {
+  use(session: ModelSession): void {
     this.#session = session;
-    this.#timesMs.clear();
-    this.#showTimes();
+    this.#samples = undefined;
     this.#comparison.textContent = '';
-    this.#temperatureField.hidden = !session.samplesWith('temperature');
-    this.#labelField.hidden = !session.samplesWith('label');
+    for (const { role, field } of this.#sliders) field.hidden = !session.samplesWith(role);
+    element('label-field', HTMLElement).hidden = !session.samplesWith('label');
     const names = labelNames(session.manifest);
     this.#label.replaceChildren(new Option('any', ''), ...names.map((name, index) => new Option(name, String(index))));
-    return this.generate();
+    // A picture that is drawn pixel by pixel takes its time.
+    this.#count.value = session.isAutoregressive ? '16' : '36';
   }
 
-  /** Draws what the controls say; a call that is still running is cancelled. */
+  refresh(): void {
+    void this.generate();
+  }
+
+  /** Draws what the controls say. */
   async generate(): Promise<void> {
     const session = this.#session;
     if (!session || !this.#form.reportValidity()) return;
-    this.#running?.abort();
-    const running = new AbortController();
-    this.#running = running;
-    const { place } = this;
     this.#sheet.setAttribute('aria-busy', 'true');
-    try {
-      this.#show(await this.#draw(session, place, running.signal), place);
-      this.#status.textContent = await this.#note(session, place);
-    } catch (error) {
-      const failure = GenserveError.from(error);
-      if (failure.reason !== 'CANCELLED') this.#status.textContent = `${failure.message} (${failure.reason})`;
-    } finally {
-      if (this.#running === running) this.#sheet.removeAttribute('aria-busy');
-    }
-  }
-
-  async #draw(session: ModelSession, place: Place, signal: AbortSignal): Promise<Samples> {
-    const generator = await session.at(place, progress => this.#showProgress(progress));
-    signal.throwIfAborted();
-    const start = performance.now();
-    const samples = await generator.sample({ ...this.#options(), signal });
-    this.#timesMs.set(place, performance.now() - start);
-    this.#showTimes();
-    return samples;
+    this.#select(-1);
+    await this.#latest.run(async signal => {
+      const options = this.#options();
+      const { count = 1 } = options;
+      const { places } = this.#context;
+      const { place } = places;
+      const { result } = await places.run(session, signal, count, generator =>
+        gather(generator.sampleStream({ ...options, signal, previews: true }), count, samples => {
+          if (!signal.aborted) this.#draw(samples);
+        }),
+      );
+      signal.throwIfAborted();
+      this.#show(result, place);
+      this.#sheet.removeAttribute('aria-busy');
+    });
   }
 
   async #compare(): Promise<void> {
@@ -110,87 +114,128 @@ export class SamplingPanel {
     if (!session || !this.#form.reportValidity()) return;
     this.#compareButton.disabled = true;
     this.#comparison.textContent = 'Drawing the same seed in both places …';
-    try {
-      const { signal } = new AbortController();
-      const remote = await this.#draw(session, 'server', signal);
-      const local = await this.#draw(session, 'browser', signal);
+    this.#comparison.removeAttribute('data-difference');
+    await this.#latest.run(async signal => {
+      const options = { ...this.#options(), signal };
+      const { places } = this.#context;
+      const draw = async (place: Place) =>
+        (await places.run(session, signal, options.count ?? 1, generator => generator.sample(options), place)).result;
+      const remote = await draw('server');
+      const local = await draw('browser');
       const difference = greatestDifference(local.data.data, remote.data.data);
-      this.#show(this.place === 'browser' ? local : remote, this.place);
-      this.#comparison.textContent =
-        difference <= 1e-4
-          ? `The same pictures: values from 0 to 1 differ by ${difference.toExponential(1)} at most.`
-          : `The pictures differ, by up to ${difference.toPrecision(2)}.`;
+      this.#show(places.place === 'browser' ? local : remote, places.place);
+      const amount = difference === 0 ? 'not at all' : `by ${difference.toExponential(1)} at most`;
+      const half = difference > 1e-4 ? ', for the weights here are of half precision' : '';
+      this.#comparison.textContent = `The same pictures: values from 0 to 1 differ ${amount}${half}.`;
       this.#comparison.dataset.difference = String(difference);
-    } catch (error) {
-      this.#comparison.textContent = GenserveError.from(error).message;
-    } finally {
-      this.#compareButton.disabled = false;
-    }
+    });
+    this.#compareButton.disabled = false;
   }
 
   #options(): SampleOptions {
+    const given = this.#sliders.filter(({ field }) => !field.hidden);
     return {
       count: Number(this.#count.value),
       seed: Number(this.#seed.value),
-      ...(!this.#temperatureField.hidden && { temperature: Number(this.#temperature.value) }),
-      ...(!this.#labelField.hidden && this.#label.value !== '' && { label: Number(this.#label.value) }),
+      ...Object.fromEntries(given.map(({ role, input }) => [role, Number(input.value)])),
+      ...(this.#label.value !== '' && { label: Number(this.#label.value) }),
     };
   }
 
+  #draw(samples: Samples): void {
+    if (samples.data.shape.length === 4) toCanvas(samples.data, { gap: GAP, gapValue: 0.045, canvas: this.#sheet });
+  }
+
   #show(samples: Samples, place: Place): void {
-    const { count = 1, temperature } = this.#options();
-    const label = this.#labelField.hidden || this.#label.value === '' ? undefined : Number(this.#label.value);
     this.#samples = samples;
-    if (samples.data.shape.length === 4) {
-      toCanvas(samples.data, { gap: GAP, gapValue: 0.045, canvas: this.#sheet });
-      this.#sheet.setAttribute('aria-label', `${count} samples of seed ${samples.seed}`);
-    }
-    this.#events.onSamples(samples, { kind: 'sample', place, count, seed: samples.seed, temperature, label });
+    this.#draw(samples);
+    const { count = 1, temperature, truncation, label } = this.#options();
+    this.#sheet.setAttribute('aria-label', `${count} samples of seed ${samples.seed}`);
+    this.#context.onDone({
+      kind: 'sample',
+      place,
+      count,
+      seed: samples.seed,
+      temperature,
+      truncation,
+      label: typeof label === 'number' ? label : undefined,
+    });
   }
 
-  /** How the browser came to run it, said once it did. */
-  async #note(session: ModelSession, place: Place): Promise<string> {
-    if (place === 'server' || !session.loaded) return '';
-    const { backend, fallbackReason } = await session.at('browser');
-    const { tookMs, bytes: size } = session.loaded;
-    const how = backend === 'webgpu' ? 'WebGPU' : 'WebAssembly';
-    const why = fallbackReason ? ` (${fallbackReason})` : '';
-    return `${bytes(size)} of model here and verified in ${milliseconds(tookMs)}; runs on ${how}${why}.`;
+  #say(message: string): void {
+    this.#picked.textContent = message;
+    this.#sheet.removeAttribute('aria-busy');
   }
 
-  #showProgress({ phase, done, total }: Progress): void {
-    this.#progress.hidden = phase !== 'download' || done >= total;
-    this.#progress.value = total > 0 ? done / total : 0;
-    this.#status.textContent =
-      phase === 'download' ? `Bringing the model here: ${bytes(done)} of ${bytes(total)} …` : 'Starting it …';
+  #columns(): number {
+    return Math.ceil(Math.sqrt(this.#samples?.data.shape[0] ?? 1));
   }
 
-  #showTemperature(): void {
-    this.#temperatureValue.textContent = Number(this.#temperature.value).toFixed(2);
-  }
-
-  #showTimes(): void {
-    const longest = Math.max(...this.#timesMs.values());
-    for (const place of ['server', 'browser'] as const) {
-      const timeMs = this.#timesMs.get(place);
-      const rate = timeMs ? Math.round((Number(this.#count.value) / timeMs) * 1000) : 0;
-      element(`time-${place}`, HTMLOutputElement).textContent =
-        timeMs === undefined ? 'not run yet' : `${milliseconds(timeMs)} · ${rate} pictures/s`;
-      element(`bar-${place}`, HTMLElement).style.width = timeMs === undefined ? '0' : `${(timeMs / longest) * 100}%`;
-    }
-  }
-
-  #pick(event: MouseEvent): void {
-    const samples = this.#samples;
-    const [count = 0, height = 0, width = 0] = samples?.data.shape ?? [];
-    if (!samples || height === 0) return;
-    const columns = Math.ceil(Math.sqrt(count));
+  #rowAt(event: MouseEvent): number {
+    const [count = 0, height = 0, width = 0] = this.#samples?.data.shape ?? [];
     const bounds = this.#sheet.getBoundingClientRect();
     const scale = this.#sheet.width / bounds.width;
     const column = Math.floor(((event.clientX - bounds.left) * scale) / (width + GAP));
-    const line = Math.floor(((event.clientY - bounds.top) * scale) / (height + GAP));
-    const row = line * columns + column;
-    if (column < columns && row < count) this.#events.onPick(samples, row);
+    const row = Math.floor(((event.clientY - bounds.top) * scale) / (height + GAP)) * this.#columns() + column;
+    return column < this.#columns() && row < count ? row : -1;
+  }
+
+  #step(event: KeyboardEvent): void {
+    const steps: Record<string, number> = {
+      ArrowRight: 1,
+      ArrowLeft: -1,
+      ArrowDown: this.#columns(),
+      ArrowUp: -this.#columns(),
+    };
+    const step = steps[event.key];
+    const count = this.#samples?.data.shape[0] ?? 0;
+    if (step === undefined || count === 0) return;
+    event.preventDefault();
+    this.#select(this.#row < 0 ? 0 : Math.min(count - 1, Math.max(0, this.#row + step)));
+  }
+
+  #select(row: number): void {
+    this.#row = row;
+    const samples = this.#samples;
+    if (samples) this.#draw(samples);
+    const session = this.#session;
+    if (!samples || !session || row < 0) {
+      this.#picked.textContent = 'Pick a picture to go on with it: by a click, or with the arrow keys.';
+      this.#actions.replaceChildren();
+      return;
+    }
+    this.#outline(samples, row);
+    const label = samples.labels?.[row];
+    const name = label === undefined ? '' : `, a ${labelNames(session.manifest)[label] ?? label}`;
+    this.#picked.textContent = `Picture ${row + 1} of seed ${samples.seed}${name}.`;
+    this.#actions.replaceChildren(
+      ...this.#picks
+        .filter(({ view }) => session.views.includes(view))
+        .map(pick => {
+          const button = document.createElement('button');
+          button.type = 'button';
+          button.className = 'quiet';
+          button.dataset.testid = `pick-${pick.view}`;
+          button.textContent = pick.title;
+          button.addEventListener('click', () => {
+            this.#goTo(pick);
+            pick.take(samples, row);
+          });
+          return button;
+        }),
+    );
+  }
+
+  /** A frame around a picture, in the gaps between it and the next. */
+  #outline({ data }: Samples, row: number): void {
+    const [, height = 0, width = 0] = data.shape;
+    const context = this.#sheet.getContext('2d');
+    if (!context) return;
+    const x = (row % this.#columns()) * (width + GAP);
+    const y = Math.floor(row / this.#columns()) * (height + GAP);
+    context.strokeStyle = '#a5a9ff';
+    context.lineWidth = GAP;
+    context.strokeRect(x - GAP / 2, y - GAP / 2, width + GAP, height + GAP);
   }
 }
 

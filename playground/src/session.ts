@@ -1,5 +1,6 @@
 // The model that was picked: on the server, and in this browser once it is asked for there.
 import { type ClientGenerator, connect, loadGenerator, type Progress, type RemoteGenerator } from '@genserve/sdk';
+import type { View } from './panel.js';
 import type { Place } from './snippets.js';
 
 export interface LoadFigures {
@@ -12,6 +13,8 @@ export class ModelSession {
   readonly remote: RemoteGenerator;
   readonly server: string;
   loaded: LoadFigures | undefined;
+  /** What the page offers for it. */
+  views: readonly View[] = [];
   #local: Promise<ClientGenerator> | undefined;
 
   private constructor(remote: RemoteGenerator, server: string) {
@@ -57,6 +60,11 @@ export class ModelSession {
 
   hasOperation(name: string): boolean {
     return this.manifest.operations.some(operation => operation.name === name);
+  }
+
+  /** Whether it draws pixel by pixel, and so in slices of rows. */
+  get isAutoregressive(): boolean {
+    return this.samplesWith('count');
   }
 
   /** Whether `sample` has an input of this role. */

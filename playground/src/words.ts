@@ -28,6 +28,12 @@ export function verdict({ pValue, decision }: AnomalyScore, noun: string): strin
     : `Normal: rarer than ${share} of normal ${noun}.`;
 }
 
+/** One of several scores in a few words, its p-value among them. */
+export function inWords(score: AnomalyScore, noun: string): string {
+  if (score.pValue === undefined) return 'not calibrated';
+  return `rarer than ${rarerThan(score.pValue)} of normal ${noun} (p = ${score.pValue.toPrecision(2)}): ${score.decision}`;
+}
+
 export function milliseconds(ms: number): string {
   if (ms >= 1000) return `${(ms / 1000).toFixed(2)} s`;
   return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;

@@ -23,7 +23,16 @@ export type {
   Tensors,
   TranslateOptions,
 } from '@genserve/runtime';
-export { type FitOptions, float32, GenserveError, int32, labelNames, type Pixels, toGrid } from '@genserve/runtime';
+export {
+  type FitOptions,
+  fillNoise,
+  float32,
+  GenserveError,
+  int32,
+  labelNames,
+  type Pixels,
+  toGrid,
+} from '@genserve/runtime';
 export { type CachedBundle, clearCache, evictFromCache, listCache } from './bundle/cache.js';
 export type { ClientGenerator, GenerateForm } from './client-generator.js';
 export { type ConnectOptions, connect, listModels, type ModelSummary, type ServerOptions } from './connect.js';
@@ -38,4 +47,5 @@ export {
   loadGenerator,
   type Precision,
 } from './load.js';
+export { normalScores } from './normal-scores.js';
 export type { RemoteGenerator } from './remote/generator.js';
