@@ -5,12 +5,13 @@ import { bytes, largeNumber } from './words.js';
 
 /** Figures and their names, in the order in which they are shown; what a manifest does not say is left out. */
 function factsOf(manifest: Manifest): readonly (readonly [string, string])[] {
-  const { family, provenance, operations, files, licence } = manifest;
+  const { family, provenance, operations, files, licence, variants } = manifest;
   const nll = provenance?.metrics['test.nll_nats'];
   const parameters = Math.max(0, ...operations.map(operation => operation.cost?.parameters ?? 0));
-  const size = files
-    .filter(({ path }) => !path.includes('/') && /\.onnx$|^weights\.bin$/.test(path))
-    .reduce((sum, file) => sum + file.bytes, 0);
+  // What a browser loads: the half-precision variant where there is one.
+  const folder = variants.some(({ name }) => name === 'float16') ? 'float16/' : '';
+  const isLoaded = new RegExp(`^${folder}([^/]+\\.onnx|weights\\.bin)$`);
+  const size = files.filter(({ path }) => isLoaded.test(path)).reduce((sum, file) => sum + file.bytes, 0);
   const facts: (readonly [string, string | undefined])[] = [
     ['Family', family?.name],
     ['Test NLL', nll === undefined ? undefined : `${nll.toFixed(1)} nats`],

@@ -5,6 +5,7 @@ import {
   type ClientGenerator,
   float32,
   fromPixels,
+  labelNames,
   type Likelihoods,
   normalScores,
   type Samples,
@@ -33,6 +34,7 @@ export class ScorePanel implements Panel {
   readonly #context: PanelContext;
   readonly #pad: Pad;
   readonly #centre = element('centre', HTMLInputElement);
+  readonly #label = element('score-label', HTMLSelectElement);
   readonly #reconstruction = element('reconstruction', HTMLCanvasElement);
   readonly #heat = element('heat', HTMLCanvasElement);
   readonly #words = element('verdict-words', HTMLElement);
@@ -55,7 +57,8 @@ export class ScorePanel implements Panel {
       this.#isEmpty = false;
       this.#settle.schedule();
     });
-    this.#centre.addEventListener('change', () => this.#settle.schedule());
+    for (const control of [this.#centre, this.#label])
+      control.addEventListener('change', () => this.#isEmpty || this.#settle.schedule());
     element('clear', HTMLButtonElement).addEventListener('click', () => this.#clear());
     element('take-sample', HTMLButtonElement).addEventListener('click', () => void this.#sample());
     acceptPictures('file', 'drop', file => void this.#open(file));
@@ -70,6 +73,12 @@ export class ScorePanel implements Panel {
     element('centre-field', HTMLElement).hidden = session.manifest.domain?.image?.channels !== 1;
     element('reconstruction-tile', HTMLElement).hidden = !session.hasOperation('reconstruct');
     element('heat-tile', HTMLElement).hidden = !session.hasOperation('log_prob_map');
+    const label = session.portOf('log_prob', 'label');
+    element('score-label-field', HTMLElement).hidden = !label;
+    // A model that has no default for the label must be told which.
+    const any = label?.default === undefined ? [] : [new Option('any', '')];
+    const names = labelNames(session.manifest).map((name, index) => new Option(name, String(index)));
+    this.#label.replaceChildren(...(label ? [...any, ...names] : []));
     this.#clear();
   }
 
@@ -111,12 +120,13 @@ export class ScorePanel implements Panel {
   /** Everything that the model says of one row, asked at once. */
   async #ask(generator: ClientGenerator, session: ModelSession, row: Tensor, signal: AbortSignal) {
     const { scores } = session.manifest;
+    const label = this.#label.value === '' ? undefined : Number(this.#label.value);
     const [anomalies, reconstruction, likelihoods] = await Promise.all([
       scores.length > 0
         ? generator.anomaly(row, { scores: scores.map(({ name }) => name), map: true, signal })
         : undefined,
       session.hasOperation('reconstruct') ? generator.reconstruct(row, { seed: 0, signal }) : undefined,
-      hasLikelihood(session.manifest) ? generator.logLikelihood(row, { draws: DRAWS, signal }) : undefined,
+      hasLikelihood(session.manifest) ? generator.logLikelihood(row, { draws: DRAWS, label, signal }) : undefined,
     ]);
     return { anomaly: anomalies?.[0], reconstruction, likelihoods };
   }

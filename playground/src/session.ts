@@ -69,7 +69,11 @@ export class ModelSession {
 
   /** Whether `sample` has an input of this role. */
   samplesWith(role: string): boolean {
-    const sample = this.manifest.operations.find(operation => operation.name === 'sample');
-    return sample?.inputs.some(port => port.role === role) ?? false;
+    return this.portOf('sample', role) !== undefined;
+  }
+
+  /** The first input of this role of an operation. */
+  portOf(operation: string, role: string) {
+    return this.manifest.operations.find(({ name }) => name === operation)?.inputs.find(port => port.role === role);
   }
 }
