@@ -9,7 +9,7 @@ import { inputsOf } from './manifest.js';
 import { checkSeed, drawSeed } from './noise.js';
 import { checkCount, OperationInputs, type StepRow } from './ports.js';
 import type { Runner } from './session.js';
-import { stepParts } from './steps.js';
+import { slicesOf, stepParts } from './steps.js';
 import { concatenate, float32, int32, type Tensor, type Tensors } from './tensor.js';
 
 /** What one verb runs. */
@@ -98,7 +98,9 @@ export class Calls {
   async *steps({ operation, inputs, rows, options }: Call): AsyncGenerator<Step> {
     const { signal, onProgress, previews = false } = options;
     const [label] = inputsOf(operation, 'label');
-    const limit = Math.max(1, Math.floor(this.runner.rowsPerStep(operation.name)));
+    // Pictures that are seen while they are drawn are drawn side by side: a run is one row of each.
+    const slices = previews ? slicesOf(operation) : 1;
+    const limit = Math.max(1, Math.floor(this.runner.rowsPerStep(operation.name) * slices));
     for (let start = 0; start < rows.length; start += limit) {
       throwIfAborted(signal);
       const part = rows.slice(start, start + limit);

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Operation } from './manifest.js';
 import type { Runner } from './session.js';
-import { runStep } from './steps.js';
+import { runStep, stepParts } from './steps.js';
 import { float32, int32, type Tensors } from './tensor.js';
 
 const port = (name: string, role: string, dtype: string, shape: number[]) => ({ name, role, dtype, shape });
@@ -58,7 +58,7 @@ it('takes a picture that holds everything drawn so far from the last slice, whic
     ...ensemble,
     inputs: [
       port('first_row', 'count', 'int32', []),
-      port('row_count', 'count', 'int32', []),
+      { ...port('row_count', 'count', 'int32', []), default: 2 },
       port('image', 'state', 'float32', [0, 2, 1, 1]),
     ],
     outputs: [port('x', 'data', 'float32', [0, 2, 1, 1]), port('next_image', 'state', 'float32', [0, 2, 1, 1])],
@@ -80,4 +80,15 @@ it('takes a picture that holds everything drawn so far from the last slice, whic
   const feeds = { first_row: int32([], [0]), row_count: int32([], [2]), image: float32([1, 2, 1, 1], [0, 0]) };
   const { x } = await runStep(slices, resumable, feeds, undefined);
   expect(x!.data).toEqual(Float32Array.of(21, 11));
+
+  const parts: [number | undefined, number[]][] = [];
+  for await (const { outputs, drawn } of stepParts({ ...slices, rowsPerStep: () => 64 }, resumable, feeds, {
+    byRow: true,
+  }))
+    parts.push([drawn?.rows, Array.from(outputs.x!.data)]);
+  // Row by row where it is asked for, whatever it costs: a preview, and then the whole.
+  expect(parts).toEqual([
+    [1, [11, 10]],
+    [undefined, [21, 11]],
+  ]);
 });

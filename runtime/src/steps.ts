@@ -6,8 +6,10 @@ import { GenserveError } from './errors.js';
 import type { Runner } from './session.js';
 import type { Tensors } from './tensor.js';
 
-/** The count port that makes a graph a resumable one. */
-const ROW_COUNT = 'row_count';
+/** Rows of a picture that a resumable graph can draw one by one: the default of its row count; else 1. */
+export function slicesOf({ inputs }: Operation): number {
+  return inputs.find(({ role, name }) => role === 'count' && name === 'row_count')?.default ?? 1;
+}
 
 export interface StepPart {
   readonly outputs: Tensors;
@@ -57,8 +59,7 @@ export async function* stepParts(
     return;
   }
   const share = byRow ? 0 : runner.rowsPerStep(operation.name);
-  const resumable = operation.inputs.some(port => port.role === 'count' && port.name === ROW_COUNT);
-  if (resumable && share < 1) {
+  if (slicesOf(operation) > 1 && share < 1) {
     const { runSlices } = await import('./slices.js');
     yield* runSlices(run, operation, feeds, share);
   } else yield { outputs: await run(operation.name, feeds) };
