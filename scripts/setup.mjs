@@ -43,6 +43,19 @@ export function build() {
   run('npm', ['run', '--silent', 'build', '-w', 'playground']);
 }
 
+/** Debian packages that the tests of both tiers use. */
+export const testPackages = [
+  'chromium',
+  'libvulkan1',
+  'python3-onnx',
+  'python3-grpc-tools',
+  'python3-grpcio',
+  'python3-numpy',
+  'curl',
+  'openssl',
+  'wrk',
+];
+
 /** Installs Debian packages where they are missing; says what to do where that is impossible. `whoNeeds` begins messages. */
 export function debian(packages, whoNeeds = 'The tests need') {
   const missing = packages.filter(name => spawnSync('dpkg', ['-s', name], { stdio: 'ignore' }).status !== 0);

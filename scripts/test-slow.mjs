@@ -1,9 +1,9 @@
 // `npm run test:slow [name]`: the criteria at full size, one at a time. Each writes docs/results/<name>.json.
 import { readdirSync } from 'node:fs';
-import { build, debian, fail, install, root, run } from './setup.mjs';
+import { build, debian, fail, install, root, run, testPackages } from './setup.mjs';
 
 install();
-debian(['chromium', 'libvulkan1', 'python3-onnx', 'python3-grpc-tools', 'python3-grpcio', 'python3-numpy']);
+debian(testPackages);
 build();
 const names = readdirSync(`${root}tests/slow`)
   .filter(file => file.endsWith('.test.ts'))

@@ -1,10 +1,10 @@
 // `npm test`: installs what the tests need, checks the sources, and runs the fast tier. Arguments go to vitest.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { build, debian, install, root, run } from './setup.mjs';
+import { build, debian, install, root, run, testPackages } from './setup.mjs';
 
 install();
-debian(['chromium', 'libvulkan1', 'python3-onnx', 'python3-grpc-tools', 'python3-grpcio', 'python3-numpy']);
+debian(testPackages);
 build();
 run(process.execPath, ['scripts/check.mjs']);
 

@@ -1,13 +1,17 @@
 // grpc.health.v1: Check answers at once, Watch sends every change (grpc/grpc, doc/health-checking.md).
 // A service is the server (''), one of its gRPC services, or a model by name.
 import { health } from '@genserve/proto/wire';
-import { status } from '@grpc/grpc-js';
+import { GenserveError } from '@genserve/runtime';
+import type { Entrance } from '../entrance.js';
 import type { Readiness } from '../readiness.js';
+import { messageOf, unary } from './calls.js';
+import { statusOf as failureOf } from './status.js';
 
 const { SERVING, NOT_SERVING, SERVICE_UNKNOWN } = health.HealthCheckResponse_ServingStatus;
 
-/** @param isReady undefined for a service that does not exist. */
+/** @param open lets everybody ask. @param isReady undefined for a service that does not exist. */
 export function healthService(
+  open: Entrance,
   readiness: Readiness,
   isReady: (service: string) => boolean | undefined,
 ): health.HealthServer {
@@ -17,24 +21,29 @@ export function healthService(
     return ready ? SERVING : NOT_SERVING;
   };
   return {
-    check(call, callback) {
-      const serving = statusOf(call.request.service);
-      if (serving !== SERVICE_UNKNOWN) return callback(null, { status: serving });
-      return callback({ code: status.NOT_FOUND, details: `there is no service or model ${call.request.service}` });
-    },
+    check: unary(open, async ({ service }) => {
+      const serving = statusOf(service);
+      if (serving !== SERVICE_UNKNOWN) return { status: serving };
+      throw new GenserveError('MODEL_NOT_FOUND', `there is no service or model ${service}`, { field: 'service' });
+    }),
     watch(call) {
       let last: string | undefined;
-      const send = (): void => {
-        const serving = statusOf(call.request.service);
+      const send = (service: string): void => {
+        const serving = statusOf(service);
         if (serving !== last) call.write({ status: serving });
         last = serving;
       };
-      const unsubscribe = readiness.onChange(send);
-      call.on('cancelled', () => {
-        unsubscribe();
-        call.end();
-      });
-      send();
+      try {
+        const { service } = messageOf(call);
+        const unsubscribe = readiness.onChange(() => send(service));
+        call.on('cancelled', () => {
+          unsubscribe();
+          call.end();
+        });
+        send(service);
+      } catch (error) {
+        call.emit('error', failureOf(error, ''));
+      }
     },
   };
 }

@@ -43,8 +43,8 @@ export async function startGrpc(
     inferenceHandlers(entrance, open, readiness),
   );
   server.addService(
-    health.HealthService,
-    healthService(readiness, service => {
+    decodingSafely(health.HealthService, maxBodyBytes),
+    healthService(open, readiness, service => {
       if (service === '' || services.includes(service)) return readiness.ready;
       return app.repository.versions(service).length === 0
         ? undefined

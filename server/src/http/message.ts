@@ -69,18 +69,20 @@ export class MessageReader<Request> {
 
   /** Parameters of a URL or a form as JSON: the schema decides what a text stands for. */
   #fieldsOf(parameters: Iterable<readonly [string, string]>): Fields {
-    const { shape } = this.verb.requestSchema;
-    const fields: Record<string, unknown> = {};
-    const inputs: Record<string, unknown> = {};
+    const schemas = new Map(Object.entries(this.verb.requestSchema.shape));
+    const fields = new Map<string, unknown>();
+    const inputs = new Map<string, unknown>();
     for (const [name, text] of parameters) {
-      if (name === 'fit') inputs.fit = text;
-      else if (name === 'invert') inputs.invert = text === 'true' || text;
+      if (name === 'fit') inputs.set(name, text);
+      else if (name === 'invert') inputs.set(name, text === 'true' || text);
       else {
         const readings = [text, text === 'true' ? true : text === 'false' ? false : text, text.split(',')];
-        fields[name] = readings.find(reading => shape[name]?.safeParse(reading).success) ?? text;
+        fields.set(name, readings.find(reading => schemas.get(name)?.safeParse(reading).success) ?? text);
       }
     }
-    return { ...fields, ...(Object.keys(inputs).length > 0 && { inputs }) };
+    if (inputs.size > 0) fields.set('inputs', Object.fromEntries(inputs));
+    // Not by assignment: a caller may name a parameter __proto__.
+    return Object.fromEntries(fields);
   }
 
   #unsupported(media: string): GenserveError {

@@ -6,6 +6,7 @@ export const statusPage = `<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1" />
 <meta name="color-scheme" content="light dark" />
 <title>genserve status</title>
+<link rel="icon" href="data:," />
 <style>
   body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
   h1 { font-size: 1.3rem; } h2 { font-size: 1rem; margin-top: 2rem; }
