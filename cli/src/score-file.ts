@@ -1,82 +1,175 @@
-// A file of scores, written as rows come: CSV or JSON lines by the file's ending.
-import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
-import { dirname, extname } from 'node:path';
-import { finished } from 'node:stream/promises';
+// A file of scores that is made in parts, so that a run which was killed goes on after the last whole one: JSON lines of
+// PART_ROWS rows each in a folder beside it, and one file of them all at the end, CSV, JSON lines or Parquet by its ending.
+import { createReadStream, createWriteStream, existsSync } from 'node:fs';
+import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, extname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { GenserveError, invalid } from '@genserve/runtime';
+import type { ColumnSource } from 'hyparquet-writer';
 import type { ScoredRow } from './scoring.js';
 
+/** Rows that are lost, and computed again, at most. */
+export const PART_ROWS = 4096;
+
 export interface ScoreFile {
+  /** Rows that an earlier run has left: the next to write is the one after them. */
+  readonly done: number;
+  /** Keeps the next PART_ROWS rows, or what is left; on disk when it returns. */
   write(rows: readonly ScoredRow[]): Promise<void>;
-  /** The file appears under its name only now. */
+  /** The rows so far, in order. */
+  rows(): AsyncIterable<ScoredRow>;
+  /** The file appears under its name only now, and its parts go. */
   finish(): Promise<void>;
-  /** Leaves nothing behind. */
-  discard(): Promise<void>;
 }
 
-/** Throws INVALID_ARGUMENT (`out`) for another ending, STORAGE_FULL where it cannot be written. */
-export async function scoreFile(path: string): Promise<ScoreFile> {
-  const ending = extname(path).toLowerCase();
-  if (ending !== '.csv' && ending !== '.jsonl') throw invalid('out', `"${path}" must end in .csv or .jsonl`);
-  const partial = `${path}.partial`;
-  await mkdir(dirname(path), { recursive: true });
-  const stream = createWriteStream(partial);
-  const failure = finished(stream);
-  // Looked at when the file is finished; until then a failed write shows as a stream that was destroyed.
-  failure.catch(() => undefined);
-  let header = ending === '.csv';
-  return {
+type Writer = (path: string, file: ScoreFile) => Promise<void>;
+
+const writers: Readonly<Record<string, Writer>> = {
+  '.csv': writeCsv,
+  '.jsonl': writeJsonLines,
+  '.parquet': writeParquet,
+};
+
+/**
+ * `plan` says what decides on the rows: parts of another plan are thrown away. Throws INVALID_ARGUMENT (`out`) for another
+ * ending, STORAGE_FULL where parts cannot be written.
+ */
+export async function scoreFile(path: string, plan: object): Promise<ScoreFile> {
+  const write = writers[extname(path).toLowerCase()];
+  if (!write) throw invalid('out', `"${path}" must end in ${Object.keys(writers).join(', ')}`);
+  const folder = `${path}.partial`;
+  const planFile = join(folder, 'plan.json');
+  const planText = JSON.stringify(plan);
+  const partName = (part: number) => `${String(part).padStart(9, '0')}.jsonl`;
+  const stored = async <Result>(work: () => Promise<Result>): Promise<Result> => {
+    try {
+      return await work();
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new GenserveError('STORAGE_FULL', `${path} cannot be written: ${why}`, { field: 'out', cause });
+    }
+  };
+  const parts = await stored(async () => {
+    const same = existsSync(planFile) && (await readFile(planFile, 'utf8')) === planText;
+    if (!same) await rm(folder, { recursive: true, force: true });
+    await mkdir(folder, { recursive: true });
+    await writeFile(planFile, planText);
+    const whole = (await readdir(folder)).filter(name => /^\d{9}\.jsonl$/.test(name)).length;
+    return Array.from({ length: whole }, (_, part) => join(folder, partName(part)));
+  });
+  let done = 0;
+  for (const part of parts) for await (const _ of linesOf(part)) done++;
+
+  const file: ScoreFile = {
+    done,
     async write(rows) {
-      let text = '';
-      for (const row of rows) {
-        if (header)
-          text += `${columns(row)
-            .map(([name]) => quote(name))
-            .join(',')}\n`;
-        header = false;
-        text +=
-          ending === '.csv'
-            ? `${columns(row)
-                .map(([, value]) => quote(value))
-                .join(',')}\n`
-            : `${JSON.stringify(row)}\n`;
-      }
-      if (stream.destroyed) return;
-      if (!stream.write(text)) await Promise.race([once(stream, 'drain'), failure]);
+      await stored(async () => {
+        const target = join(folder, partName(parts.length));
+        const handle = await open(`${target}.writing`, 'w');
+        try {
+          await handle.writeFile(rows.map(row => `${JSON.stringify(row)}\n`).join(''));
+          await handle.sync();
+        } finally {
+          await handle.close();
+        }
+        await rename(`${target}.writing`, target);
+        parts.push(target);
+      });
+    },
+    async *rows() {
+      // What write() wrote.
+      for (const part of parts) for await (const line of linesOf(part)) yield JSON.parse(line) as ScoredRow;
     },
     async finish() {
-      stream.end();
-      try {
-        await failure;
-      } catch (cause) {
-        await rm(partial, { force: true });
-        const why = cause instanceof Error ? cause.message : String(cause);
-        throw new GenserveError('STORAGE_FULL', `${path} cannot be written: ${why}`, { field: 'out', cause });
-      }
-      await rename(partial, path);
-    },
-    async discard() {
-      stream.destroy();
-      await rm(partial, { force: true });
+      await stored(async () => {
+        const whole = join(folder, 'whole');
+        await write(whole, file);
+        await mkdir(dirname(path), { recursive: true });
+        await rename(whole, path);
+        await rm(folder, { recursive: true });
+      });
     },
   };
+  return file;
 }
 
+function linesOf(path: string): AsyncIterable<string> {
+  return createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY });
+}
+
+async function writeJsonLines(path: string, file: ScoreFile): Promise<void> {
+  await writeText(path, async function* () {
+    for await (const row of file.rows()) yield `${JSON.stringify(row)}\n`;
+  });
+}
+
+async function writeCsv(path: string, file: ScoreFile): Promise<void> {
+  await writeText(path, async function* () {
+    let header = true;
+    for await (const row of file.rows()) {
+      const cells = columns(row);
+      if (header) yield `${cells.map(([name]) => quote(name)).join(',')}\n`;
+      header = false;
+      yield `${cells.map(([, value]) => quote(value === undefined ? '' : String(value))).join(',')}\n`;
+    }
+  });
+}
+
+async function writeText(path: string, lines: () => AsyncIterable<string>): Promise<void> {
+  await pipeline(Readable.from(lines()), createWriteStream(path));
+}
+
+/** A row group for each part; numbers are doubles, the rest text, absent values null. */
+async function writeParquet(path: string, file: ScoreFile): Promise<void> {
+  const { fileWriter, ParquetWriter, schemaFromColumnData } = await import('hyparquet-writer');
+  let writer: InstanceType<typeof ParquetWriter> | undefined;
+  let group: ScoredRow[] = [];
+  const flush = () => {
+    const [first] = group;
+    if (!first) return;
+    const cells = group.map(columns);
+    const columnData = columns(first).map(([name], i): ColumnSource => {
+      const type = textColumns.test(name) ? 'STRING' : 'DOUBLE';
+      return { name, data: cells.map(row => row[i]![1] ?? null), type, nullable: true };
+    });
+    writer ??= new ParquetWriter({ writer: fileWriter(path), schema: schemaFromColumnData({ columnData }) });
+    writer.write({ columnData });
+    group = [];
+  };
+  for await (const row of file.rows()) {
+    group.push(row);
+    if (group.length === PART_ROWS) flush();
+  }
+  flush();
+  await writer?.finish();
+}
+
+const textColumns = /^(name|label|.*\.decision)$/;
+
 /** The same columns for every row of a file. */
-function columns({ row, name, label, log_prob, bits_per_dim, scores }: ScoredRow): [string, string][] {
-  const number = (value: number | undefined) => (value === undefined ? '' : String(value));
+function columns({
+  row,
+  name,
+  label,
+  log_prob,
+  bits_per_dim,
+  scores,
+}: ScoredRow): [string, string | number | undefined][] {
   return [
-    ['row', String(row)],
-    ['name', name ?? ''],
-    ['label', label ?? ''],
-    ['log_prob', number(log_prob)],
-    ['bits_per_dim', number(bits_per_dim)],
-    ...Object.entries(scores).flatMap(([score, { value, p_value, decision }]): [string, string][] => [
-      [score, number(value)],
-      [`${score}.p_value`, number(p_value)],
-      [`${score}.decision`, decision],
-    ]),
+    ['row', row],
+    ['name', name],
+    ['label', label],
+    ['log_prob', log_prob],
+    ['bits_per_dim', bits_per_dim],
+    ...Object.entries(scores).flatMap(
+      ([score, { value, p_value, decision }]): [string, string | number | undefined][] => [
+        [score, value],
+        [`${score}.p_value`, p_value],
+        [`${score}.decision`, decision],
+      ],
+    ),
   ];
 }
 

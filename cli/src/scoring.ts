@@ -21,12 +21,15 @@ export interface ScoringOptions {
   readonly alpha: number;
   /** Importance samples of the likelihood; those of the score when absent. */
   readonly draws?: number | undefined;
-  readonly limit?: number | undefined;
+  /** Rows from `first` up to and without `end`. */
+  readonly first: number;
+  readonly end: number;
   readonly labels: readonly string[];
   readonly signal: AbortSignal;
 }
 
-const rowsAtOnce = 64;
+/** A divisor of the rows of a part of a score file. */
+const rowsAtOnce = 256;
 const likelihoodScore = 'negative-log-likelihood';
 
 export async function* scoreRows(
@@ -38,9 +41,9 @@ export async function* scoreRows(
   const { manifest } = generator;
   const { signal, alpha, scores, draws } = options;
   const hasLikelihood = manifest.likelihood !== undefined && manifest.likelihood.kind !== 'none';
-  const total = Math.min(options.limit ?? split.count, split.count);
-  for (let first = 0; first < total; first += rowsAtOnce) {
-    const indices = Array.from({ length: Math.min(rowsAtOnce, total - first) }, (_, i) => first + i);
+  const { end } = options;
+  for (let { first } = options; first < end; first += rowsAtOnce) {
+    const indices = Array.from({ length: Math.min(rowsAtOnce, end - first) }, (_, i) => first + i);
     const { data, labels } = await split.read(indices);
     const rows: Tensor = { dtype: 'float32', shape: [indices.length, ...shape], data };
     const anomalies =

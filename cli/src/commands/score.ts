@@ -5,10 +5,10 @@ import { bundleFolder } from '../bundle.js';
 import { interruptible } from '../interrupt.js';
 import { openDataFor } from '../model-data.js';
 import { jsonOption, positiveInteger, positiveNumber } from '../options.js';
-import { integer, print, printFigures } from '../output.js';
+import { integer, print, printFigures, say } from '../output.js';
 import { counter } from '../progress.js';
-import { scoreFile } from '../score-file.js';
-import { scoreRows } from '../scoring.js';
+import { PART_ROWS, type ScoreFile, scoreFile } from '../score-file.js';
+import { type ScoredRow, scoreRows } from '../scoring.js';
 
 interface Flags {
   readonly out: string;
@@ -25,7 +25,10 @@ export function scoreCommand(): Command {
     .description('score every row of a data set: likelihood, anomaly scores, p-values and decisions')
     .argument('<bundle>', 'models/<name>, models/<name>/<version>, or a name below models/')
     .argument('<data>', 'data set or path, e.g. a folder of images')
-    .requiredOption('--out <file>', 'a .csv or .jsonl file')
+    .requiredOption(
+      '--out <file>',
+      'a .csv, .jsonl or .parquet file; a run that was killed goes on when it is started again',
+    )
     .option('--scores <names>', 'names of scores, separated by commas; the recommended one when absent')
     .option('--alpha <rate>', 'accepted rate of false alarms', positiveNumber, 0.05)
     .option(
@@ -39,34 +42,37 @@ export function scoreCommand(): Command {
     .addHelpText('after', '\nExample:\n  $ genserve score models/mnist-vae photos/ --out scores.csv --alpha 0.01\n')
     .action(async (reference: string, data: string, flags: Flags) => {
       const folder = bundleFolder(reference);
-      const file = await scoreFile(flags.out);
+      const { openGenerator } = await import('@genserve/trainer');
+      const generator = await openGenerator(folder);
       try {
-        const { openGenerator } = await import('@genserve/trainer');
-        const generator = await openGenerator(folder);
         const { manifest } = generator;
         const dataset = await openDataFor(manifest, data);
-        const shape = domainShape(manifest.domain);
         const split = dataset[flags.split];
-        const labels = (dataset.domain.image ?? dataset.domain.vector)?.labels ?? [];
-        const report = counter('rows');
         const total = Math.min(flags.limit ?? split.count, split.count);
-        const decisions: Record<string, number> = { normal: 0, anomalous: 0, unsure: 0 };
-        let rows = 0;
-        let nats = 0;
-        await interruptible('stopping', async signal => {
-          const options = { ...flags, scores: flags.scores?.split(',').map(name => name.trim()), labels, signal };
-          for await (const part of scoreRows(generator, split, shape, options)) {
-            await file.write(part);
-            for (const { log_prob, scores } of part) {
-              nats -= log_prob ?? Number.NaN;
-              const first = Object.values(scores)[0];
-              if (first) decisions[first.decision] = (decisions[first.decision] ?? 0) + 1;
-            }
-            rows += part.length;
-            report(rows, total);
-          }
+        const { scores, alpha, draws } = flags;
+        const file = await scoreFile(flags.out, {
+          bundle: [manifest.name, manifest.version, manifest.files.map(({ sha256 }) => sha256)],
+          data: [dataset.sha256, flags.split],
+          ...{ total, scores, alpha, draws },
         });
-        await generator.close();
+        if (file.done > 0) say(`going on after row ${integer(file.done)}, which an earlier run has reached`);
+        await interruptible('stopping; the same command goes on from here', async signal => {
+          const report = counter('rows');
+          const options = {
+            ...{ alpha, draws, signal, first: file.done, end: total },
+            scores: scores?.split(',').map(name => name.trim()),
+            labels: (dataset.domain.image ?? dataset.domain.vector)?.labels ?? [],
+          };
+          let part: ScoredRow[] = [];
+          for await (const rows of scoreRows(generator, split, domainShape(manifest.domain), options)) {
+            part.push(...rows);
+            if (part.length >= PART_ROWS) await file.write(part.splice(0));
+            report(rows.at(-1)!.row + 1, total);
+          }
+          if (part.length > 0) await file.write(part);
+          part = [];
+        });
+        const { rows, nats, decisions } = await summaryOf(file);
         await file.finish();
         const metrics = {
           rows,
@@ -89,7 +95,20 @@ export function scoreCommand(): Command {
           );
         }
       } finally {
-        await file.discard();
+        await generator.close();
       }
     });
+}
+
+async function summaryOf(file: ScoreFile) {
+  const decisions = { normal: 0, anomalous: 0, unsure: 0 };
+  let rows = 0;
+  let nats = 0;
+  for await (const { log_prob, scores } of file.rows()) {
+    rows++;
+    nats -= log_prob ?? Number.NaN;
+    const [first] = Object.values(scores);
+    if (first) decisions[first.decision]++;
+  }
+  return { rows, nats, decisions };
 }
