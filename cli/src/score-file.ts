@@ -33,12 +33,11 @@ const writers: Readonly<Record<string, Writer>> = {
 };
 
 /**
- * `plan` says what decides on the rows: parts of another plan are thrown away. Throws INVALID_ARGUMENT (`out`) for another
- * ending, STORAGE_FULL where parts cannot be written.
+ * `plan` says what decides on the rows: parts of another plan are thrown away. Throws as `writerOf` does, and STORAGE_FULL
+ * where parts cannot be written.
  */
 export async function scoreFile(path: string, plan: object): Promise<ScoreFile> {
-  const write = writers[extname(path).toLowerCase()];
-  if (!write) throw invalid('out', `"${path}" must end in ${Object.keys(writers).join(', ')}`);
+  const write = writerOf(path);
   const folder = `${path}.partial`;
   const planFile = join(folder, 'plan.json');
   const planText = JSON.stringify(plan);
@@ -93,6 +92,13 @@ export async function scoreFile(path: string, plan: object): Promise<ScoreFile> 
     },
   };
   return file;
+}
+
+/** Throws INVALID_ARGUMENT (`out`) for an ending that cannot be written. */
+export function writerOf(path: string): Writer {
+  const write = writers[extname(path).toLowerCase()];
+  if (!write) throw invalid('out', `"${path}" must end in ${Object.keys(writers).join(', ')}`);
+  return write;
 }
 
 function linesOf(path: string): AsyncIterable<string> {

@@ -7,7 +7,7 @@ import { openDataFor } from '../model-data.js';
 import { jsonOption, positiveInteger, positiveNumber } from '../options.js';
 import { integer, print, printFigures, say } from '../output.js';
 import { counter } from '../progress.js';
-import { PART_ROWS, type ScoreFile, scoreFile } from '../score-file.js';
+import { PART_ROWS, type ScoreFile, scoreFile, writerOf } from '../score-file.js';
 import { type ScoredRow, scoreRows } from '../scoring.js';
 
 interface Flags {
@@ -41,6 +41,7 @@ export function scoreCommand(): Command {
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  $ genserve score models/mnist-vae photos/ --out scores.csv --alpha 0.01\n')
     .action(async (reference: string, data: string, flags: Flags) => {
+      writerOf(flags.out);
       const folder = bundleFolder(reference);
       const { openGenerator } = await import('@genserve/trainer');
       const generator = await openGenerator(folder);
@@ -63,14 +64,13 @@ export function scoreCommand(): Command {
             scores: scores?.split(',').map(name => name.trim()),
             labels: (dataset.domain.image ?? dataset.domain.vector)?.labels ?? [],
           };
-          let part: ScoredRow[] = [];
+          const part: ScoredRow[] = [];
           for await (const rows of scoreRows(generator, split, domainShape(manifest.domain), options)) {
             part.push(...rows);
             if (part.length >= PART_ROWS) await file.write(part.splice(0));
             report(rows.at(-1)!.row + 1, total);
           }
           if (part.length > 0) await file.write(part);
-          part = [];
         });
         const { rows, nats, decisions } = await summaryOf(file);
         await file.finish();
