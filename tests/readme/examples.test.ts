@@ -1,17 +1,17 @@
 // README's examples, executed as they are written there, against a server on the ports that it names.
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
-import { extname } from 'node:path';
 import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
 import sharp from 'sharp';
 import { build } from 'vite';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { chromiumOptions } from '../support/chromium.js';
-import { root } from '../support/paths.js';
+import { packedProject } from '../support/packed.js';
+import { models, root } from '../support/paths.js';
 import { type ServedModels, serve } from '../support/serve.js';
+import { serveStatic } from '../support/static.js';
 
 const run = promisify(execFile);
 const readme = readFileSync(`${root}README.md`, 'utf8');
@@ -66,14 +66,17 @@ it('batch.sh trains and exports what its plan says', async () => {
   }
 }, 180_000);
 
-it('browser.html draws sixteen digits in Chromium', async () => {
-  writeFileSync(`${folder}/index.html`, example('browser.html'));
-  await build({ root: folder, logLevel: 'error', build: { target: 'es2022', outDir: 'dist' } });
-  await using page = await pageWithBundles(`${folder}/dist`);
+it('browser.html draws sixteen digits in Chromium, from the packed SDK', async () => {
+  using project = packedProject();
+  const page = `${project.folder}/page`;
+  mkdirSync(page);
+  writeFileSync(`${page}/index.html`, example('browser.html'));
+  await build({ root: page, configFile: false, logLevel: 'error', build: { target: 'es2022', outDir: 'dist' } });
+  await using host = await serveStatic({ '/': `${page}/dist`, '/bundles/': models });
   const browser = await chromium.launch(chromiumOptions);
   try {
     const tab = await browser.newPage();
-    await tab.goto(page.url);
+    await tab.goto(host.url);
     await tab.waitForFunction(() => document.querySelector<HTMLCanvasElement>('#digits')!.width === 4 * 28);
     const ink = await tab.evaluate(() => {
       const { width, height } = document.querySelector<HTMLCanvasElement>('#digits')!;
@@ -85,28 +88,3 @@ it('browser.html draws sixteen digits in Chromium', async () => {
     await browser.close();
   }
 }, 120_000);
-
-/** The built page, with /bundles passed on to the server: what a web developer's own host would do. */
-async function pageWithBundles(built: string): Promise<AsyncDisposable & { url: string }> {
-  const types: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript' };
-  const server: Server = createServer(async (request, response) => {
-    const path = request.url === '/' ? '/index.html' : (request.url ?? '/');
-    if (path.startsWith('/bundles/')) {
-      const answer = await fetch(`http://localhost:8080${path}`);
-      response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' });
-      response.end(new Uint8Array(await answer.arrayBuffer()));
-    } else if (existsSync(`${built}${path}`)) {
-      response.writeHead(200, { 'content-type': types[extname(path)] ?? 'application/wasm' });
-      response.end(readFileSync(`${built}${path}`));
-    } else {
-      response.writeHead(404).end();
-    }
-  });
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('the page has no port');
-  return {
-    url: `http://127.0.0.1:${address.port}/`,
-    [Symbol.asyncDispose]: () => new Promise(resolve => server.close(() => resolve())),
-  };
-}
