@@ -1,17 +1,19 @@
 // `genserve evaluate`: how good a bundle is, measured from the bundle alone.
+
+import { invalid } from '@genserve/runtime';
 import type { MetricName } from '@genserve/trainer';
 import { Command, Option } from 'commander';
 import { bundleFolder } from '../bundle.js';
-import { evaluateAnomalies } from '../evaluate-anomalies.js';
+import { type AnomalyFlags, evaluateAnomalies } from '../evaluate-anomalies.js';
+import { evaluateHeldOut, type HeldOutFlags } from '../held-out.js';
 import { interruptible } from '../interrupt.js';
-import { jsonOption, positiveInteger, wholeNumber } from '../options.js';
+import { jsonOption, positiveInteger, positiveNumber, wholeNumber } from '../options.js';
 import { print, printFigures, table } from '../output.js';
 import { counter } from '../progress.js';
 
-interface Flags {
-  readonly data: string;
+interface Flags extends AnomalyFlags, HeldOutFlags {
+  readonly protocol?: 'held-out-class';
   readonly metric?: MetricName | 'anomaly';
-  readonly anomaly?: string;
   readonly k?: number;
   readonly limit?: number;
   readonly split: 'train' | 'calibration' | 'test';
@@ -24,7 +26,7 @@ interface Flags {
 export function evaluateCommand(): Command {
   return new Command('evaluate')
     .description('measure a bundle on data')
-    .argument('<bundle>', 'models/<name>, models/<name>/<version>, or a name below models/')
+    .argument('[bundle]', 'models/<name>, models/<name>/<version>, or a name below models/; none with --protocol')
     .requiredOption('--data <name|path>', 'data set or path')
     .addOption(
       new Option(
@@ -36,6 +38,17 @@ export function evaluateCommand(): Command {
       '--anomaly <names>',
       'how well scores tell these data sets from --data, separated by commas: names or paths, constant, noise, emoji',
     )
+    .addOption(
+      new Option(
+        '--protocol <name>',
+        'held-out-class: for each class, train without it and find it in the test data; goes on where it was stopped',
+      ).choices(['held-out-class']),
+    )
+    .option('--families <names>', 'of the protocol, separated by commas; vae when absent')
+    .option('--classes <numbers>', 'of the protocol, separated by commas; all when absent')
+    .option('--minutes <number>', 'of training each model of the protocol; by family when absent', positiveNumber)
+    .option('--steps <count>', 'or so many steps', positiveInteger)
+    .option('--runs <folder>', 'of the protocol', 'runs')
     .option('--k <count>', 'importance samples for a bound; 100 when absent', positiveInteger)
     .option('--limit <rows>', 'only the first rows', positiveInteger)
     .addOption(
@@ -46,7 +59,9 @@ export function evaluateCommand(): Command {
     .option('--out <folder>', 'of sheets; samples/<name>-<version> when absent')
     .addOption(jsonOption())
     .addHelpText('after', examples)
-    .action(async (reference: string, flags: Flags) => {
+    .action(async (reference: string | undefined, flags: Flags) => {
+      if (flags.protocol !== undefined) return await evaluateHeldOut(flags);
+      if (reference === undefined) throw invalid('bundle', 'must be named, e.g. models/mnist-vae');
       const folder = bundleFolder(reference);
       const { metric = flags.anomaly === undefined ? 'nll' : 'anomaly' } = flags;
       if (metric === 'anomaly') return await evaluateAnomalies(folder, flags);
@@ -73,4 +88,5 @@ Examples:
   $ genserve evaluate models/mnist-vae --data mnist --limit 1000 --k 100
   $ genserve evaluate models/mnist-vae --data mnist --metric samples --out sheets
   $ genserve evaluate models/fashion-vae --data fashion-mnist --anomaly mnist,constant,noise,emoji
+  $ genserve evaluate --protocol held-out-class --data mnist --families vae,gated-pixelcnn --runs runs/held-out
 `;

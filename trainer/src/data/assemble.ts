@@ -1,6 +1,6 @@
 // Makes a Dataset of the rows that a source found: cuts the parts that it lacks, counts classes, says what there is.
 import type { Domain } from '@genserve/runtime';
-import { GenserveError } from '@genserve/runtime';
+import { GenserveError, invalid } from '@genserve/runtime';
 import type { Dataset } from './dataset.js';
 import { keepLabels } from './labelled.js';
 import type { DataOptions } from './options.js';
@@ -28,7 +28,7 @@ const greatestTest = 10_000;
 
 /** Parts are a tenth of the rows each, up to a limit, or as asked for; drawn by the options' seed and kept in the order of the source. */
 export function assemble(found: Found, options: DataOptions): Dataset {
-  const { seed, labelled, calibration: wanted } = options;
+  const { seed, labelled, calibration: wanted, without } = options;
   const { name, train: all, sha256, licence, attribution, summary, domain } = found;
   const notes: string[] = [];
   const order = permutation(all.count, seed, 'split');
@@ -39,9 +39,10 @@ export function assemble(found: Found, options: DataOptions): Dataset {
     used += size;
     return subset(all, part);
   };
-  const calibration = found.calibration ?? cut(wanted ?? Math.min(greatestCalibration, tenth));
+  const normal = (store: Store) => (without === undefined ? store : withoutClass(store, without, domain));
+  const calibration = normal(found.calibration ?? cut(wanted ?? Math.min(greatestCalibration, tenth)));
   const test = found.test ?? cut(Math.min(greatestTest, tenth));
-  const rest = used === 0 ? all : subset(all, order.slice(used).sort());
+  const rest = normal(used === 0 ? all : subset(all, order.slice(used).sort()));
   const train = labelled === undefined ? rest : keepLabels(rest, labelled, labelsOf(domain).length, seed);
   if (train.count < 1) {
     const least = 1 + (found.calibration ? 0 : (wanted ?? 1)) + (found.test ? 0 : 1);
@@ -49,6 +50,7 @@ export function assemble(found: Found, options: DataOptions): Dataset {
       field: 'data',
     });
   }
+  if (without !== undefined) notes.push(`without class ${without}`);
   const from = ` (of train, by seed ${seed})`;
   notes.push(`train ${count(train.count)}${labelled === undefined ? '' : ` (${count(labelled)} with labels)`}`);
   notes.push(`calibration ${count(calibration.count)}${found.calibration ? '' : from}`);
@@ -69,6 +71,16 @@ export function assemble(found: Found, options: DataOptions): Dataset {
     split: notes.join(', '),
     frequencies: frequencies(train.labels, labelsOf(domain).length),
   };
+}
+
+/** The rows of all classes but one; those without a label stay. Throws INVALID_ARGUMENT where there is no such class. */
+function withoutClass(store: Store, without: string | number, domain: Domain): Store {
+  const names = labelsOf(domain);
+  const label = typeof without === 'number' ? without : names.indexOf(without);
+  if (!store.labels || label < 0 || label >= names.length)
+    throw invalid('data.without', `${without} is no class of these data: ${names.join(', ') || 'they have none'}`);
+  const kept = [...store.labels.keys()].filter(row => store.labels![row] !== label);
+  return subset(store, Int32Array.from(kept));
 }
 
 /** Names of the classes that a domain knows. */

@@ -11,6 +11,8 @@ export const dataOptions = z.strictObject({
   seed: z.int().min(0).default(0),
   /** Rows held out of train for calibration where the source has none: a tenth, 5,000 at most, when absent. What calibration leaves over fits the densities of scores. */
   calibration: z.int().min(1).optional(),
+  /** A class, by name or number, that train and calibration are to be without: what is then normal. Test keeps it. */
+  without: z.union([z.string(), z.int().min(0)]).optional(),
   /** Images: 'dynamic' draws each pixel with its grey value as probability, anew at every step. */
   binarisation: z.enum(binarisations).default('none'),
   /** Images of folders and sheets: height and width in pixels, or [height, width]; the first image's when absent. */
