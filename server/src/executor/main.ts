@@ -9,6 +9,7 @@ import {
   FrameReader,
   GenserveError,
   type Session,
+  serialQueue,
   type Tensor,
   type Tensors,
 } from '@genserve/runtime';
@@ -56,18 +57,26 @@ function fromOnnxruntime(name: string, { data, dims: shape, type }: onnxruntime.
 const socket = new Socket({ fd: socketDescriptor, readable: true, writable: true });
 const frames = new FrameReader();
 const answer = executorHost(openSession);
+const inTurn = serialQueue();
 socket.on('data', (chunk: Buffer) => {
   for (const message of frames.push(chunk)) {
     // The front is the other half of this program: its frames have this type.
-    void answer(message as ExecutorRequest<Load>).then(reply => send(encodeFrameParts(replyMessage(reply))));
+    void inTurn(async () => send(encodeFrameParts(replyMessage(await answer(message as ExecutorRequest<Load>)))));
   }
 });
 
-/** In one system call, and without copying the tensors. */
-function send(parts: readonly Uint8Array[]): void {
-  socket.cork();
-  for (const part of parts) socket.write(part);
-  socket.uncork();
+/**
+ * In one system call, and without copying the tensors. Settles once the system has taken all of it: a run that began
+ * before would hold back the rest of the answer until it has ended.
+ */
+function send(parts: readonly Uint8Array[]): Promise<void> {
+  return new Promise(resolve => {
+    socket.cork();
+    parts.forEach((part, i) => {
+      socket.write(part, i === parts.length - 1 ? () => resolve() : undefined);
+    });
+    socket.uncork();
+  });
 }
 
 socket.on('error', () => process.exit(1));

@@ -37,3 +37,10 @@ test('a row that takes longer than a step is cut, and rows share a slice until t
   expect(cost.rowsOfSlice(256)).toBe(11);
   expect(cost.shareWithin(5000)).toBe(1);
 });
+
+test('a run that the system held up hardly changes what is expected of the next', () => {
+  const cost = new CostModel();
+  for (const rows of [1, 8, 1, 8]) cost.observe(rows, 5 + rows);
+  cost.observe(8, 5000);
+  expect(cost.predictMs(8)).toBeLessThan(2 * 13);
+});

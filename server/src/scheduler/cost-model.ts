@@ -6,6 +6,9 @@ const decay = 0.98;
 const unmeasuredRows = 8;
 /** A smaller batch is as good while its rows cost at most so much more. */
 const indifference = 1.05;
+/** After so many runs, one that takes so many times what was predicted counts as that. */
+const settledWeight = 3;
+const greatestSurprise = 3;
 /** Added to each run: from the front to the executor and back. */
 const transportMs = 0.15;
 
@@ -18,7 +21,9 @@ export class CostModel {
   /** Milliseconds per row by the power of two below the rows. */
   readonly #perRow = new Map<number, number>();
 
-  observe(rows: number, milliseconds: number): void {
+  observe(rows: number, took: number): void {
+    // A run that the system held up says little of the next.
+    const milliseconds = this.#weight < settledWeight ? took : Math.min(took, greatestSurprise * this.predictMs(rows));
     this.#weight = this.#weight * decay + 1;
     this.#rows = this.#rows * decay + rows;
     this.#rowsSquared = this.#rowsSquared * decay + rows * rows;

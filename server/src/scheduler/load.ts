@@ -11,6 +11,7 @@ export interface QueueLimits {
   readonly maxWaitMs: number;
 }
 
+const fewSteps = 4;
 const shortestRetryMs = 100;
 const longestRetryMs = 30_000;
 
@@ -54,6 +55,8 @@ export function checkRoom(
     if (queue.length >= maxQueuedSteps) return `the queue is full (${queue.length} steps)`;
     if (queue.bytes + bytes > maxQueuedBytes) return `the queue is full (${queue.bytes} bytes)`;
     const wait = `the request would wait about ${Math.round(waitMs)} ms`;
+    // A few steps are short, whatever was predicted of them.
+    if (queue.length < fewSteps) return undefined;
     if (waitMs > maxWaitMs) return `${wait} (this server's limit is ${maxWaitMs} ms)`;
     if (waitMs > leftMs) return `${wait}, past its deadline`;
     return undefined;
