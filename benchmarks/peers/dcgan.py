@@ -1,7 +1,7 @@
 """DCGAN (Radford et al. 2015) on images of 28x28: one step of the discriminator, then one of the generator, each with
 its own noise and its own Adam.
 
-    generator      z, uniform on (-1, 1), 100; dense 1024, batch norm, ReLU; dense 7*7*128, batch norm over each of the 128
+    generator      z, normal, 100; dense 1024, batch norm, ReLU; dense 7*7*128, batch norm over each of the 128
                    maps, ReLU; 5x5 transposed stride 2 to 64 (7 -> 14), batch norm, ReLU;
                    5x5 transposed stride 2 to 1 (14 -> 28), bias, tanh
     discriminator  pixels in (-1, 1); 5x5 stride 2 to 64, bias, leaky ReLU .2; 5x5 stride 2 to 128, batch norm, leaky ReLU;
@@ -10,7 +10,7 @@ its own noise and its own Adam.
                    real and generated images are normalised apart
     losses         mean softplus(-D(x)) + softplus(D(G(z))), then mean softplus(-D(G(z)))
 
-Noises are uniform on (0, 1) in the batch. The nets are seen in a mirror, as in vae.py: a stride then pads PyTorch's way.
+The nets are seen in a mirror, as in vae.py: a stride then pads PyTorch's way.
 """
 
 import torch
@@ -35,7 +35,7 @@ class Generator(nn.Module):
         self.convolution2 = nn.ConvTranspose2d(64, 1, 5, stride=2, padding=2, output_padding=1)
 
     def forward(self, noise: Tensor) -> Tensor:
-        x = F.relu(self.norm1(self.dense1(2 * noise - 1)))
+        x = F.relu(self.norm1(self.dense1(noise)))
         x = F.relu(self.norm2(self.dense2(x).view(-1, 128, 7, 7)))
         x = F.relu(self.norm3(self.convolution1(x)))
         return torch.tanh(self.convolution2(x))
@@ -69,18 +69,19 @@ def build(weights: Weights) -> Peer:
     def generator_loss(batch: Batch) -> Tensor:
         return F.softplus(-discriminator(generator(batch["generator/z"]))).mean()
 
-    weights.dense(generator.dense1, "generator/dense1")
-    weights.dense_to_map(generator.dense2, "generator/dense2", MAP, mirrored=True)
-    for index, layer in enumerate([generator.convolution1, generator.convolution2]):
-        weights.convolution(layer, f"generator/convolution{index + 1}", mirrored=True)
-    for index, layer in enumerate([generator.norm1, generator.norm2, generator.norm3]):
-        weights.norm(layer, f"generator/norm{index + 1}")
-    for index, layer in enumerate([discriminator.convolution1, discriminator.convolution2]):
-        weights.convolution(layer, f"discriminator/convolution{index + 1}", mirrored=True)
-    weights.dense_from_map(discriminator.dense1, "discriminator/dense1", MAP, mirrored=True)
-    weights.dense(discriminator.output, "discriminator/output")
-    for index, layer in enumerate([discriminator.norm1, discriminator.norm2]):
-        weights.norm(layer, f"discriminator/norm{index + 1}")
+    weights.dense(generator.dense1, "generator/dense")
+    weights.norm(generator.norm1, "generator/dense/norm")
+    weights.dense_to_map(generator.dense2, "generator/project", MAP, mirrored=True)
+    weights.norm(generator.norm2, "generator/project/norm")
+    weights.convolution(generator.convolution1, "generator/convolution1", mirrored=True)
+    weights.norm(generator.norm3, "generator/convolution1/norm")
+    weights.convolution(generator.convolution2, "generator/output", mirrored=True)
+    weights.convolution(discriminator.convolution1, "discriminator/convolution1", mirrored=True)
+    weights.convolution(discriminator.convolution2, "discriminator/convolution2", mirrored=True)
+    weights.norm(discriminator.norm1, "discriminator/convolution2/norm")
+    weights.dense_from_map(discriminator.dense1, "discriminator/dense", MAP, mirrored=True)
+    weights.norm(discriminator.norm2, "discriminator/dense/norm")
+    weights.dense(discriminator.output, "discriminator/verdict")
     return Peer(
         nn.ModuleList([generator, discriminator]),
         [

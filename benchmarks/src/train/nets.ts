@@ -30,7 +30,7 @@ export const trainNets: readonly TrainNet[] = [
   {
     name: 'dcgan',
     family: 'dcgan',
-    preset: 'benchmark',
+    preset: 'paper',
     data: 'mnist',
     batch: 64,
     peer: 'dcgan.py',

@@ -8,6 +8,7 @@ import { fromBlocked, TO_FIRST, TO_LAST, toBlocked } from './blocked-image.js';
 import type { GraphBuilder } from './builder.js';
 import { integer, ints } from './infer.js';
 import { FILTER_GRADIENT } from './lower.js';
+import { bestPatch, layPatches, type Patch, patchAttributes, patchWeights, resultSize } from './patches.js';
 import type { Rule } from './rewrite.js';
 import { sinkBlocks } from './sink-blocks.js';
 import type { Attributes, Graph, Node, Value } from './types.js';
@@ -47,6 +48,8 @@ function convolve(
 ): Value | undefined {
   const [outputs, inputs, height, width] = weights.shape as [number, number, number, number];
   if (integer(attributes, 'group', 1) !== 1) return undefined;
+  const patch = bestPatch(x, weights, attributes, block);
+  if (patch) return convolvePatches(builder, x, weights, attributes, patch, block);
   const planes = inputs < block;
   // onnxruntime fills the last group by itself where rows of channels are aligned
   if (!planes && inputs % ALIGNMENT !== 0) return undefined;
@@ -71,6 +74,20 @@ function convolve(
     group: 1,
   });
   return fromBlocked(builder, result, outputs, block);
+}
+
+/** `convolve` for few outputs: see patches.ts. */
+function convolvePatches(
+  builder: GraphBuilder,
+  x: Value,
+  weights: Value,
+  attributes: Attributes,
+  patch: Patch,
+  block: number,
+): Value | undefined {
+  const whole = patchAttributes(x, weights, attributes, patch);
+  const patches = convolve(builder, x, patchWeights(builder, weights, patch), whole, block);
+  return patches && layPatches(builder, patches, patch, resultSize(x, weights, attributes));
 }
 
 /**
