@@ -13,7 +13,7 @@ export interface ImageSize {
 }
 
 /** Bytes of decoded images that one store keeps: 250,000 grey images of 32x32. */
-const cacheBytes = 256 * 2 ** 20;
+const defaultCacheBytes = 256 * 2 ** 20;
 
 /** What a file holds, after its EXIF orientation. Throws INVALID_ARGUMENT where it is no image. */
 export async function imageSize(path: string): Promise<ImageSize> {
@@ -52,6 +52,7 @@ export function imageFileStore(
   paths: readonly string[],
   size: ImageSize,
   labels?: Int32Array<ArrayBuffer>,
+  cacheBytes = defaultCacheBytes,
 ): Store {
   const rowSize = size.height * size.width * size.channels;
   const capacity = Math.min(paths.length, Math.floor(cacheBytes / rowSize));

@@ -124,7 +124,10 @@ function join(builder: GraphBuilder, plans: readonly Plan[], results: ReadonlySe
   }
   const replaced = new Map<Value, Value>();
   for (const [position, node] of model!.update.nodes.entries()) {
-    const inputs = node.inputs.map(value => value && (known.get(value) ?? value));
+    // shared numbers of a higher rank would add axes to what is a list here
+    const inputs = node.inputs.map(
+      value => value && (known.get(value) ?? (value.shape.length > 1 ? builder.reshape(value, []) : value)),
+    );
     const whole = builder.emit(node.operator, inputs, node.attributes);
     known.set(node.outputs[0]!, whole);
     if (!results.has(node.outputs[0]!)) continue;

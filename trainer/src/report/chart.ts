@@ -11,13 +11,18 @@ export interface Series {
 }
 
 /** Drawing sizes, near to those on the page, so that letters and lines come out alike in all charts. */
-const sizes = { wide: { width: 1040, height: 280 }, small: { width: 330, height: 180 } };
+const sizes = {
+  wide: { width: 1040, height: 280 },
+  half: { width: 505, height: 190 },
+  third: { width: 325, height: 180 },
+};
+export type ChartSize = keyof typeof sizes;
 const margin = { left: 52, right: 14, top: 12, bottom: 28 };
 /** More points than this are averaged: a pixel column shows no more. */
 const greatestPoints = 400;
 
 /** All series over one axis of steps. What lies above the 97th percentile (a run's first steps) is cut off. */
-export function chart(title: string, series: readonly Series[], size: keyof typeof sizes): string {
+export function chart(title: string, series: readonly Series[], size: ChartSize): string {
   const { width, height } = sizes[size];
   const shown = series.filter(({ points }) => points.length > 0);
   const values = shown.flatMap(({ points }) => points.map(({ value }) => value)).sort((a, b) => a - b);
@@ -75,9 +80,9 @@ function thin(points: readonly Point[]): readonly Point[] {
 
 /** Four to seven round numbers between two others. */
 export function ticks(from: number, to: number): number[] {
-  const rough = (to - from) / 5;
+  const rough = (to - from) / 6;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map(factor => factor * power).find(candidate => candidate >= rough)!;
+  const step = [1, 2, 2.5, 5, 10].map(factor => factor * power).find(candidate => candidate >= rough)!;
   const first = Math.ceil(from / step);
   const count = Math.floor(to / step) - first + 1;
   return Array.from({ length: count }, (_, i) => (first + i) * step);
@@ -85,6 +90,7 @@ export function ticks(from: number, to: number): number[] {
 
 function label(value: number): string {
   if (Number.isInteger(value)) return value.toLocaleString('en-US');
+  if (value !== 0 && Math.abs(value) < 1e-3) return value.toExponential(1);
   const digits = Math.abs(value) >= 1000 ? 0 : Math.abs(value) >= 1 ? 2 : 4;
   return Number(value.toFixed(digits)).toLocaleString('en-US', { maximumFractionDigits: digits });
 }

@@ -12,6 +12,7 @@ export interface Point {
 export interface History {
   /** Training metrics by name: means of a few steps each. */
   readonly training: ReadonlyMap<string, readonly Point[]>;
+  readonly learningRate: readonly Point[];
   /** Held-out metrics by name. */
   readonly evaluation: ReadonlyMap<string, readonly Point[]>;
   /** Sheets of samples, in order of steps; paths on this machine. */
@@ -36,6 +37,7 @@ const event = z.discriminatedUnion('event', [
     metrics,
     elapsedSeconds: z.number(),
     imagesPerSecond: z.number().nullable(),
+    learningRate: z.number().optional(),
   }),
   z.object({ event: z.literal('evaluate'), step: z.number(), metrics, samples: z.string().optional() }),
   z.object({ event: z.literal('end'), step: z.number(), elapsedSeconds: z.number(), finished: z.boolean() }),
@@ -46,6 +48,7 @@ export async function readHistory(folder: string): Promise<History> {
   const text = await readFile(runPaths(folder).log, 'utf8').catch(() => '');
   const training = new Map<string, Point[]>();
   const evaluation = new Map<string, Point[]>();
+  const learningRate: Point[] = [];
   let samples: { step: number; path: string }[] = [];
   let warnings: string[] = [];
   const summary = { engine: '', parameters: 0, step: 0, seconds: 0, imagesPerSecond: 0, finished: false };
@@ -55,13 +58,15 @@ export async function readHistory(folder: string): Promise<History> {
     const { data } = read;
     switch (data.event) {
       case 'begin':
-        for (const points of [...training.values(), ...evaluation.values()]) dropAfter(points, data.startStep);
+        for (const points of [...training.values(), ...evaluation.values(), learningRate])
+          dropAfter(points, data.startStep);
         samples = samples.filter(({ step }) => step <= data.startStep);
         if (data.startStep === 0) warnings = [];
         Object.assign(summary, { engine: data.engine, parameters: data.parameters, finished: false });
         break;
       case 'step':
         add(training, data.step, data.metrics);
+        if (data.learningRate !== undefined) learningRate.push({ step: data.step, value: data.learningRate });
         Object.assign(summary, { step: data.step, seconds: data.elapsedSeconds });
         if (data.imagesPerSecond) summary.imagesPerSecond = data.imagesPerSecond;
         break;
@@ -76,7 +81,7 @@ export async function readHistory(folder: string): Promise<History> {
         warnings.push(data.message);
     }
   }
-  return { training, evaluation, samples, warnings, ...summary };
+  return { training, learningRate, evaluation, samples, warnings, ...summary };
 }
 
 /** A line that a crash cut short is no event. */

@@ -1,7 +1,7 @@
 // The page of a run: one self-contained file, to look at and to send.
 import type { Budget } from '../train/callbacks.js';
 import type { RunRecord } from '../train/run-folder.js';
-import { chart, type Series } from './chart.js';
+import { type ChartSize, chart, type Series } from './chart.js';
 import type { History } from './history.js';
 import { definitionTable, escapeHtml } from './html.js';
 import { style } from './style.js';
@@ -36,7 +36,7 @@ ${warnings(history)}
 ${sampleSection(sheets)}
 <section class="columns">
 <div><h2>Configuration</h2>${definitionTable(flatten(record.configuration))}</div>
-<div><h2>Training</h2>${definitionTable(flatten(record.training))}</div>
+<div><h2>Training</h2>${definitionTable(flatten(record.training).filter(isOn))}</div>
 <div><h2>Run</h2>${definitionTable(runRows(record, history))}</div>
 </section>
 </main>
@@ -58,6 +58,7 @@ function figures({ evaluation, step, seconds, parameters, imagesPerSecond }: His
     ['training time', time(seconds)],
     ['images per second', number(imagesPerSecond)],
     ['parameters', number(parameters)],
+    ['of weights', bytes(4 * parameters)],
   ];
   const items = cards.map(([name, value]) => `<li><b>${escapeHtml(value!)}</b>${escapeHtml(name!)}</li>`);
   return `<ul class="figures">${items.join('')}</ul>`;
@@ -67,8 +68,8 @@ function warnings({ warnings: list }: History): string {
   return list.length === 0 ? '' : `<aside>${list.map(text => `<p>${escapeHtml(text)}</p>`).join('')}</aside>`;
 }
 
-/** The loss beside what is held out, then one small chart for each other metric. */
-function charts({ training, evaluation }: History): string {
+/** The loss beside what is held out, then one smaller chart for each other metric and for the learning rate. */
+function charts({ training, learningRate, evaluation }: History): string {
   const isLoss = (name: string) => name.split('/').at(-1) === 'loss';
   const losses: Series[] = [...training]
     .filter(([name]) => isLoss(name))
@@ -79,10 +80,18 @@ function charts({ training, evaluation }: History): string {
     dots: true,
   }));
   const others = [...training].filter(([name]) => !isLoss(name));
+  if (learningRate.length > 0) others.push(['learning rate', [...learningRate]]);
   return [
     chart('loss', [...losses, ...heldOut], 'wide'),
-    ...others.map(([name, points]) => chart(pretty(name), [{ name: '', points }], 'small')),
+    ...others.map(([name, points], i) => chart(pretty(name), [{ name: '', points }], sizeOf(i, others.length))),
   ].join('');
+}
+
+/** Rows of three; the last ones of two where three does not divide them, so that no row has a gap. */
+function sizeOf(index: number, count: number): ChartSize {
+  if (count === 1) return 'wide';
+  const inPairs = [0, 4, 2][count % 3]!;
+  return index < count - inPairs ? 'third' : 'half';
 }
 
 /** The newest large, earlier ones small, in the order in which they were made. */
@@ -104,7 +113,10 @@ function runRows({ data, domain, seed, budget, versions }: RunRecord, { engine }
     ['data', data.spec ?? data.name],
     ...Object.entries(data)
       .filter(([key]) => !['spec', 'name'].includes(key))
-      .map(([key, value]): [string, unknown] => [`data ${key}`, isEmpty(value) ? undefined : value]),
+      .map(([key, value]): [string, unknown] => {
+        const short = key === 'sha256' ? `${String(value).slice(0, 16)} …` : value;
+        return [`data ${key}`, isEmpty(value) ? undefined : short];
+      }),
     ...Object.entries(domain.image ? shape : {}),
     ['classes', labels && labels.length > 0 ? labels.join(', ') : undefined],
     ['seed', seed],
@@ -123,6 +135,11 @@ function isEmpty(value: unknown): boolean {
   return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
 }
 
+/** What is switched off says nothing of a run. */
+function isOn([, value]: [string, unknown]): boolean {
+  return value !== 0 && value !== false && !isEmpty(value);
+}
+
 /** {a: {b: 1}} -> [["a.b", 1]]. */
 function flatten(value: unknown, prefix = ''): [string, unknown][] {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return [[prefix, value]];
@@ -135,6 +152,10 @@ function pretty(name: string): string {
     .replaceAll(/([a-z])([A-Z])/g, '$1 $2')
     .replaceAll('_', ' ')
     .toLowerCase();
+}
+
+function bytes(count: number): string {
+  return count < 1e5 ? `${(count / 1e3).toFixed(1)} kB` : `${(count / 1e6).toFixed(1)} MB`;
 }
 
 function time(seconds: number): string {

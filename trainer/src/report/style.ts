@@ -16,8 +16,9 @@ header p{margin:.25rem 0 0;color:var(--soft)}
 .figures b{display:block;color:var(--ink);font-size:1.5rem;font-weight:600;font-variant-numeric:tabular-nums}
 aside{border-left:3px solid var(--s0);padding:.1rem 1rem;margin:1rem 0;color:var(--soft)}
 section{margin:2.25rem 0}
-.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(19rem,100%),1fr));gap:1.25rem}
-figure.wide{grid-column:1/-1}
+.charts{display:grid;grid-template-columns:repeat(6,1fr);gap:1.25rem}
+figure.wide{grid-column:1/-1}figure.half{grid-column:span 3}figure.third{grid-column:span 2}
+@media(max-width:56rem){.charts figure{grid-column:1/-1}}
 figure{margin:0}
 .charts figure{background:var(--panel);border:1px solid var(--line);border-radius:.6rem;padding:.9rem 1rem .4rem}
 figcaption{font-size:.85rem;color:var(--soft);display:flex;flex-wrap:wrap;justify-content:space-between;gap:.25rem 1rem}

@@ -8,7 +8,7 @@ import { readHistory } from './history.js';
 import { reportPage, type Sheet } from './page.js';
 
 /** Sheets of samples in a report: the newest, and others spread over the run. */
-const sheetCount = 9;
+const sheetCount = 10;
 
 /** Returns the path. Safe at any time while a run goes on. */
 export async function writeReport(folder: string): Promise<string> {

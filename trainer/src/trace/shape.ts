@@ -33,7 +33,8 @@ export function pad(
 function slice(call: KernelCall): Value {
   const x = call.input('x');
   const begin = call.numbers('begin');
-  const sizes = call.numbers('size');
+  // without sizes a slice goes to the end
+  const sizes = call.attributes.size === undefined ? [] : call.numbers('size');
   const starts = x.shape.map((_, axis) => begin[axis] ?? 0);
   const ends = x.shape.map((extent, axis) => {
     const length = sizes[axis] ?? -1;

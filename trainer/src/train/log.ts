@@ -18,7 +18,8 @@ export function logger(folder: string): Callbacks {
     onTrainBegin: ({ folder: _, ...info }) => write('begin', { time: new Date().toISOString(), ...info }),
     async onStepEnd(event) {
       recent.push(event);
-      if (event.nonFinite === undefined && event.step % STEPS_PER_LINE !== 0) return;
+      const due = event.step === 1 || event.step % STEPS_PER_LINE === 0;
+      if (event.nonFinite === undefined && !due) return;
       const { metrics: _, ...fields } = event;
       const lines = { ...fields, metrics: meanMetrics(recent) };
       recent = [];
