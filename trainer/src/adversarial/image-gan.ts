@@ -1,19 +1,36 @@
-// What every GAN of pictures offers: samples, decoding of its noise, and its critic's opinion of a picture.
-import { type Domain, GenserveError, type ImageDomain } from '@genserve/runtime';
+// What GANs of pictures share: how they are trained and what they offer, which is samples, decoding of their noise, and the
+// critic's opinion of a picture.
+import type { ImageDomain } from '@genserve/runtime';
 import type { Tensor } from '@tensorflow/tfjs';
-import type { Model, NoiseSpec, OperationSpec, PortSpec, StepSpec } from '../family.js';
-import type { Scope, Variable } from '../nn/variable.js';
+import { imagePort } from '../families/image-data.js';
+import type { Model, NoiseSpec, OperationSpec, PortSpec, StepSpec, TrainingDefaults } from '../family.js';
+import { tanh } from '../nn/activations.js';
+import { normal } from '../nn/initialisers.js';
 import { tf } from '../trace/tensorflow.js';
 
-/** Throws CONFIGURATION_INVALID where the data are not pictures. */
-export function imageOf(family: string, domain: Domain): ImageDomain {
-  if (domain.image) return domain.image;
-  throw new GenserveError('CONFIGURATION_INVALID', `${family}: the data must be images`, { field: 'data' });
+/** Decay of the averages of parameters and of running statistics alike. */
+export const AVERAGE = 0.999;
+
+/** What the authors of DCGAN train with (Radford et al. 2015, sec. 4), and an average of the weights, which is served. */
+export const radfordTraining: TrainingDefaults = {
+  batch: 64,
+  // The usual momentum of 0.9 made training unstable.
+  optimiser: { name: 'adam', learningRate: 2e-4, beta1: 0.5 },
+  parameterAverage: AVERAGE,
+  schedule: { name: 'constant', warmUpSteps: 0 },
+};
+
+/** First values of their weights, N(0, 0.02^2), and of the gains of their normalisation. */
+export const radfordWeights = { filter: normal(0.02), gain: normal(0.02, 1) } as const;
+
+/** From pixels in [0, 1] to the range of tanh. */
+export function toSymmetric(pixels: Tensor): Tensor {
+  return tf.sub(tf.mul(2, pixels), 1);
 }
 
-/** What an optimiser moves: statistics are not among them. */
-export function parametersOf(scope: Scope): Variable[] {
-  return scope.variables().filter(variable => variable.trainable);
+/** tanh(x), given out in [0, 1]. */
+export function tanhPixels(x: Tensor): Tensor {
+  return tf.div(tf.add(tanh(x), 1), 2);
 }
 
 /** The noise z of generators. Normal, where papers before 2016 have it uniform: temperature and spherical paths need it so. */
@@ -23,10 +40,6 @@ export function latentNoise(size: number): NoiseSpec {
 
 /** -1: no label, which callers of `sample` have drawn by training frequency. */
 export const LABEL: PortSpec = { name: 'label', role: 'label', dtype: 'int32', default: -1 };
-
-export function imagePort({ height, width, channels }: ImageDomain): PortSpec {
-  return { name: 'x', role: 'data', shape: [height, width, channels] };
-}
 
 export interface ImageGan {
   readonly image: ImageDomain;

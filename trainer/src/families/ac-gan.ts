@@ -4,23 +4,28 @@ import type { ImageDomain } from '@genserve/runtime';
 import type { Tensor } from '@tensorflow/tfjs';
 import { z } from 'zod';
 import { convolutionalGenerator } from '../adversarial/convolutional.js';
-import { game, imageGanOperations, imageOf, imagePort, latentNoise, parametersOf } from '../adversarial/image-gan.js';
+import {
+  AVERAGE,
+  game,
+  imageGanOperations,
+  latentNoise,
+  radfordTraining,
+  radfordWeights,
+  tanhPixels,
+  toSymmetric,
+} from '../adversarial/image-gan.js';
 import { instanceNoise, instanceNoiseSettings } from '../adversarial/instance-noise.js';
 import { discriminatorLoss, generatorLoss, isCorrect, labelLoss } from '../adversarial/losses.js';
 import type { Family, NoiseSpec } from '../family.js';
-import { leakyRelu, tanh } from '../nn/activations.js';
+import { leakyRelu } from '../nn/activations.js';
 import type { NormMode } from '../nn/batch-norm.js';
 import { convolution } from '../nn/convolution.js';
 import { dense } from '../nn/dense.js';
 import { dropout } from '../nn/dropout.js';
-import { normal } from '../nn/initialisers.js';
 import { inModule } from '../nn/module.js';
 import type { Scope } from '../nn/variable.js';
 import { tf } from '../trace/tensorflow.js';
-import { classCount } from './class-count.js';
-
-/** Of parameters and running statistics alike. */
-const AVERAGE = 0.999;
+import { classCount, imageOf, imagePort } from './image-data.js';
 
 const configuration = z.strictObject({
   /** Size of the noise z. */
@@ -62,12 +67,7 @@ export const acGan: Family<AcGanConfiguration> = {
   configuration,
   presets,
   defaultPreset: 'small',
-  training: {
-    batch: 64,
-    optimiser: { name: 'adam', learningRate: 2e-4, beta1: 0.5 },
-    parameterAverage: AVERAGE,
-    schedule: { name: 'constant', warmUpSteps: 0 },
-  },
+  training: radfordTraining,
 
   build(settings, domain, scope) {
     const image = imageOf('ac-gan', domain);
@@ -77,19 +77,23 @@ export const acGan: Family<AcGanConfiguration> = {
 
     // G(c, z): the class as one of K beside the noise.
     const shape = { width: settings.generatorWidth, levels: settings.levels, hidden: settings.hidden, size: 5 };
-    const drawn = { filter: normal(0.02), gain: normal(0.02, 1), normDecay: settings.normDecay };
+    const drawn = { ...radfordWeights, normDecay: settings.normDecay };
     const pictures = convolutionalGenerator(generatorScope, { ...shape, ...drawn }, image, latent + classes);
     const G = (code: Tensor, label: Tensor, mode: NormMode) => {
       const condition = tf.oneHot(label, classes, 1, 0, 'float32');
-      return tf.div(tf.add(tanh(pictures(tf.concat([code, condition], 1), mode)), 1), 2);
+      return tanhPixels(pictures(tf.concat([code, condition], 1), mode));
     };
 
     // D(x): the logit of P(S = real | x), and the logits of P(C | x).
     const body = alternatingConvolutions(discriminatorScope, settings, image);
-    const source = dense(discriminatorScope.child('source'), { inputs: body.units, outputs: 1, kernel: normal(0.02) });
+    const source = dense(discriminatorScope.child('source'), {
+      inputs: body.units,
+      outputs: 1,
+      kernel: radfordWeights.filter,
+    });
     const verdict = dense(discriminatorScope.child('class'), { inputs: body.units, outputs: classes });
     const D = (x: Tensor, mask?: Tensor) => {
-      const features = body.features(tf.sub(tf.mul(2, x), 1), mask);
+      const features = body.features(toSymmetric(x), mask);
       return { source: tf.squeeze(source(features), [1]), class: verdict(features) };
     };
 
@@ -109,7 +113,7 @@ export const acGan: Family<AcGanConfiguration> = {
         {
           // Maximises L_S + L_C, eq. 2 and 3: the class of real and of generated pictures.
           name: 'discriminator',
-          parameters: parametersOf(discriminatorScope),
+          parameters: discriminatorScope.trainable(),
           noises: [noise, classNoise, mask('real_dropout'), mask('fake_dropout'), ...blur.noises('real', 'fake')],
           coefficients: blur.coefficients,
           usesLabel: true,
@@ -130,7 +134,7 @@ export const acGan: Family<AcGanConfiguration> = {
         {
           // Maximises L_C - L_S.
           name: 'generator',
-          parameters: parametersOf(generatorScope),
+          parameters: generatorScope.trainable(),
           noises: [noise, classNoise, mask('fake_dropout'), ...blur.noises('fake')],
           coefficients: blur.coefficients,
           repeats: settings.generatorSteps,

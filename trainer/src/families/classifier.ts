@@ -2,7 +2,7 @@
 // what samples of other models are measured by.
 import type { Tensor } from '@tensorflow/tfjs';
 import { z } from 'zod';
-import { imageOf, imagePort, parametersOf } from '../adversarial/image-gan.js';
+import { toSymmetric } from '../adversarial/image-gan.js';
 import { isCorrect, labelLoss } from '../adversarial/losses.js';
 import type { Family, NoiseSpec } from '../family.js';
 import { batchNorm, type NormMode } from '../nn/batch-norm.js';
@@ -10,7 +10,7 @@ import { convolution } from '../nn/convolution.js';
 import { dense } from '../nn/dense.js';
 import { dropout } from '../nn/dropout.js';
 import { tf } from '../trace/tensorflow.js';
-import { classCount } from './class-count.js';
+import { classCount, imageOf, imagePort } from './image-data.js';
 
 /** Of parameters and running statistics alike. */
 const AVERAGE = 0.995;
@@ -69,7 +69,7 @@ export const classifier: Family<ClassifierConfiguration> = {
     const decide = dense(scope.child('logits'), { inputs: settings.features, outputs: classes });
 
     const features = (x: Tensor, mode: NormMode): Tensor => {
-      const last = layers.reduce((value, apply) => apply(value, mode), tf.sub(tf.mul(2, x), 1));
+      const last = layers.reduce((value, apply) => apply(value, mode), toSymmetric(x));
       return tf.relu(connect(tf.reshape(last, [-1, maps])));
     };
     const logits = (x: Tensor): Tensor => decide(features(x, 'serve'));
@@ -83,7 +83,7 @@ export const classifier: Family<ClassifierConfiguration> = {
           steps: [
             {
               name: 'classes',
-              parameters: parametersOf(scope),
+              parameters: scope.trainable(),
               noises: [mask],
               usesLabel: true,
               loss({ data, label, noise }) {

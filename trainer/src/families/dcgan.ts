@@ -3,18 +3,23 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { z } from 'zod';
 import { convolutionalDiscriminator, convolutionalGenerator } from '../adversarial/convolutional.js';
-import { game, imageGanOperations, imageOf, latentNoise, parametersOf } from '../adversarial/image-gan.js';
+import {
+  AVERAGE,
+  game,
+  imageGanOperations,
+  latentNoise,
+  radfordTraining,
+  radfordWeights,
+  tanhPixels,
+  toSymmetric,
+} from '../adversarial/image-gan.js';
 import { instanceNoise, instanceNoiseSettings } from '../adversarial/instance-noise.js';
 import { discriminatorLoss, generatorLoss } from '../adversarial/losses.js';
 import type { Family } from '../family.js';
-import { tanh } from '../nn/activations.js';
 import type { NormMode } from '../nn/batch-norm.js';
 import { dense } from '../nn/dense.js';
-import { normal } from '../nn/initialisers.js';
 import { tf } from '../trace/tensorflow.js';
-
-/** Of parameters and running statistics alike. */
-const AVERAGE = 0.999;
+import { imageOf } from './image-data.js';
 
 const configuration = z.strictObject({
   /** Size of the noise z. */
@@ -60,33 +65,28 @@ export const dcgan: Family<DcganConfiguration> = {
   configuration,
   presets,
   defaultPreset: 'small',
-  training: {
-    batch: 64,
-    // Sec. 4: the usual momentum of 0.9 made training unstable.
-    optimiser: { name: 'adam', learningRate: 2e-4, beta1: 0.5 },
-    parameterAverage: AVERAGE,
-    schedule: { name: 'constant', warmUpSteps: 0 },
-  },
+  training: radfordTraining,
 
   build(settings, domain, scope) {
     const image = imageOf('dcgan', domain);
     const noise = latentNoise(settings.latent);
-    // Sec. 4: all weights from N(0, 0.02^2); gains around 1.
-    const filter = normal(0.02);
-    const gain = normal(0.02, 1);
-    const networks = { ...settings, filter, gain };
+    const networks = { ...settings, ...radfordWeights };
     const [generatorScope, discriminatorScope] = [scope.child('generator'), scope.child('discriminator')];
 
-    // G(z): pictures in (-1, 1) by tanh, given out in [0, 1].
+    // G(z)
     const pictures = convolutionalGenerator(generatorScope, networks, image, settings.latent);
-    const G = (code: Tensor, mode: NormMode) => tf.div(tf.add(tanh(pictures(code, mode)), 1), 2);
+    const G = (code: Tensor, mode: NormMode) => tanhPixels(pictures(code, mode));
 
     // D(x): the logit of "x is real". No normalisation of what comes in or goes out.
     const normDecay = settings.discriminatorNorm === 'batch' ? settings.normDecay : undefined;
     const body = convolutionalDiscriminator(discriminatorScope, { ...networks, normDecay }, image);
-    const verdict = dense(discriminatorScope.child('verdict'), { inputs: body.units, outputs: 1, kernel: filter });
+    const verdict = dense(discriminatorScope.child('verdict'), {
+      inputs: body.units,
+      outputs: 1,
+      kernel: radfordWeights.filter,
+    });
     const D = (x: Tensor, mode: NormMode) => {
-      const features = body.features(tf.sub(tf.mul(2, x), 1), mode);
+      const features = body.features(toSymmetric(x), mode);
       return tf.squeeze(verdict(features), [1]);
     };
 
@@ -95,7 +95,7 @@ export const dcgan: Family<DcganConfiguration> = {
       stages: game(
         {
           name: 'discriminator',
-          parameters: parametersOf(discriminatorScope),
+          parameters: discriminatorScope.trainable(),
           noises: [noise, ...blur.noises('real', 'fake')],
           coefficients: blur.coefficients,
           repeats: settings.discriminatorSteps,
@@ -111,7 +111,7 @@ export const dcgan: Family<DcganConfiguration> = {
         },
         {
           name: 'generator',
-          parameters: parametersOf(generatorScope),
+          parameters: generatorScope.trainable(),
           noises: [noise, ...blur.noises('fake')],
           coefficients: blur.coefficients,
           repeats: settings.generatorSteps,

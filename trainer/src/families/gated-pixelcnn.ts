@@ -15,7 +15,7 @@ import {
   type ConditionInput,
 } from './binary-autoregressive.js';
 import { binaryDomain } from './binary-domain.js';
-import { classCount } from './class-count.js';
+import { classCount } from './image-data.js';
 import { rasterSampler } from './raster-sampler.js';
 
 const oddSize = z

@@ -57,7 +57,7 @@ export const glow: Family<GlowConfiguration> = {
     const image = imageOf(settings, domain.image);
     const flow = multiScaleFlow(settings, image, scope);
     const data = centredImages(image);
-    const parameters = scope.variables().filter(variable => variable.trainable);
+    const parameters = scope.trainable();
     const model = flowModel(flow, data, parameters);
     return {
       ...model,

@@ -64,11 +64,7 @@ export const maf: Family<MafConfiguration> = {
       },
       decode: ([code]) => tf.reshape(flow.inverse(code!), [-1, ...data.shape]), // one latent, as above
     };
-    return flowModel(
-      vectorFlow,
-      data,
-      scope.variables().filter(variable => variable.trainable),
-    );
+    return flowModel(vectorFlow, data, scope.trainable());
   },
 };
 

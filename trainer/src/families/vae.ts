@@ -1,6 +1,5 @@
 // The variational auto-encoder of Kingma & Welling 2013: Gaussian prior and posterior, pixels independent given the code.
-import type { Domain, ImageDomain } from '@genserve/runtime';
-import { GenserveError } from '@genserve/runtime';
+import type { Domain } from '@genserve/runtime';
 import type { Tensor } from '@tensorflow/tfjs';
 import { z } from 'zod';
 import {
@@ -18,6 +17,7 @@ import type { Scope } from '../nn/variable.js';
 import { tf } from '../trace/tensorflow.js';
 import { backgroundSetting, withBackground } from './background.js';
 import { binaryDomain } from './binary-domain.js';
+import { imageOf } from './image-data.js';
 
 const configuration = z.strictObject({
   /** Size of the code z. */
@@ -68,12 +68,12 @@ export const vae: Family<VaeConfiguration> = {
     const model = build(settings, domain, scope);
     if (settings.background === 0) return model;
     const background = build(settings, domain, scope.child('background'));
-    return withBackground(model, background, settings.background, imageOf(domain));
+    return withBackground(model, background, settings.background, imageOf('vae', domain));
   },
 };
 
 function build(settings: VaeConfiguration, domain: Domain, scope: Scope): Model {
-  const image = imageOf(domain);
+  const image = imageOf('vae', domain);
   const pixels = pixelLikelihood(settings.likelihood, image);
   const encoder = imageEncoder(scope.child('encoder'), settings, image, 2 * settings.latent);
   const outputs = image.channels * pixels.parametersPerChannel;
@@ -102,7 +102,7 @@ function build(settings: VaeConfiguration, domain: Domain, scope: Scope): Model 
         steps: [
           {
             name: 'elbo',
-            parameters: scope.variables().filter(variable => variable.trainable),
+            parameters: scope.trainable(),
             noises: [epsilonNoise],
             coefficients: {
               klWeight: step => (settings.warmUpSteps === 0 ? 1 : Math.min(1, step / settings.warmUpSteps)),
@@ -173,10 +173,4 @@ function build(settings: VaeConfiguration, domain: Domain, scope: Scope): Model 
 /** noise * temperature, one temperature per row. */
 function perRow(noise: Tensor, temperature: Tensor): Tensor {
   return tf.mul(noise, tf.reshape(temperature, [-1, 1]));
-}
-
-function imageOf(domain: Domain): ImageDomain {
-  if (!domain.image)
-    throw new GenserveError('CONFIGURATION_INVALID', 'vae: the data must be images', { field: 'data' });
-  return domain.image;
 }

@@ -10,16 +10,14 @@ import {
   type Network,
 } from '../adversarial/convolutional.js';
 import { gradientPenalty, INTERPOLATION } from '../adversarial/gradient-penalty.js';
-import { game, imageGanOperations, imageOf, latentNoise, parametersOf } from '../adversarial/image-gan.js';
+import { AVERAGE, game, imageGanOperations, latentNoise } from '../adversarial/image-gan.js';
 import { wassersteinLoss } from '../adversarial/losses.js';
 import type { Family } from '../family.js';
 import { sigmoid } from '../nn/activations.js';
 import { dense } from '../nn/dense.js';
 import type { Scope } from '../nn/variable.js';
 import { tf } from '../trace/tensorflow.js';
-
-/** Of parameters and running statistics alike. */
-const AVERAGE = 0.999;
+import { imageOf } from './image-data.js';
 
 const configuration = z.strictObject({
   /** Size of the noise z. */
@@ -90,7 +88,7 @@ export const wganGp: Family<WganGpConfiguration> = {
         {
           // Algorithm 1, lines 2 to 9.
           name: 'critic',
-          parameters: parametersOf(criticScope),
+          parameters: criticScope.trainable(),
           noises: [noise, INTERPOLATION],
           repeats: settings.criticSteps,
           loss({ data: real, noise }) {
@@ -110,7 +108,7 @@ export const wganGp: Family<WganGpConfiguration> = {
         {
           // Lines 11 and 12.
           name: 'generator',
-          parameters: parametersOf(generatorScope),
+          parameters: generatorScope.trainable(),
           noises: [noise],
           repeats: settings.generatorSteps,
           loss: ({ noise }) => ({ loss: tf.neg(tf.mean(D(G(noise.z!, 'train')))) }),

@@ -78,6 +78,11 @@ export class Scope {
     return [...this.#variables.values()].filter(v => this.path === '' || v.name.startsWith(`${this.path}/`));
   }
 
+  /** Those of `variables` that an optimiser moves: statistics are not among them. */
+  trainable(): Variable[] {
+    return this.variables().filter(variable => variable.trainable);
+  }
+
   #join(name: string): string {
     return this.path === '' ? name : `${this.path}/${name}`;
   }
