@@ -14,6 +14,7 @@ import { bytesOf, joinRows, takeRows } from './batch.js';
 import { Companions } from './companions.js';
 import { CostModel } from './cost-model.js';
 import { checkRoom, predictWaitMs, type QueueLimits } from './load.js';
+import { Pace } from './pace.js';
 import { isResumable, shareOf } from './slices.js';
 import { type Schedulable, Step, type Timings, workOf } from './step.js';
 import { StepQueue } from './step-queue.js';
@@ -66,6 +67,7 @@ export class Scheduler<Model extends Schedulable> {
   readonly #queue = new StepQueue<Model>();
   readonly #companions: Companions;
   readonly #running = new Set<Running>();
+  readonly #pace = new Pace();
   #pumpScheduled = false;
   #timer: NodeJS.Timeout | undefined;
   #patience: NodeJS.Timeout | undefined;
@@ -127,7 +129,7 @@ export class Scheduler<Model extends Schedulable> {
       cost: costOf(step.model, step.operation.name),
       joinLimit: this.#joinLimit(step),
     }));
-    checkRoom(this.#queue, bytes, waitMs, deadline - now, this.settings);
+    checkRoom(this.#queue, bytes, waitMs * this.#pace.factor, deadline - now, this.settings);
   }
 
   /** Once the requests that arrived in this turn of the event loop are all queued. */
@@ -251,6 +253,7 @@ export class Scheduler<Model extends Schedulable> {
       );
       const answer = await this.backend.run(model, operation.name, feeds, running.expectedMs);
       const { outputs, milliseconds: computeMs } = answer;
+      this.#pace.observe(running.expectedMs, computeMs);
       cost.observe(rows, computeMs / share);
       let start = 0;
       for (const step of steps) {
