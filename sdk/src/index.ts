@@ -24,6 +24,8 @@ export type {
   TranslateOptions,
 } from '@genserve/runtime';
 export {
+  type Drift,
+  driftsOf,
   type FitOptions,
   fillNoise,
   float32,

@@ -106,7 +106,10 @@ async function calibrationTables(
     const own = calibration.classes.find(candidate => candidate.label === label);
     if (label >= 0 && !own) {
       const there = calibration.classes.map(candidate => candidate.label).join(', ') || 'none';
-      throw invalid(labels.length > 1 ? `label[${row}]` : 'label', `${label} has no calibration; there is ${there}`);
+      throw invalid(
+        Array.isArray(options.label) && options.label.length > 1 ? `label[${row}]` : 'label',
+        `${label} has no calibration; there is ${there}`,
+      );
     }
     tables.push(await bundle.table(own?.table ?? calibration.table, { signal: options.signal }));
   }

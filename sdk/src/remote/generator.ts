@@ -98,8 +98,9 @@ export class RemoteGenerator implements ClientGenerator {
   }
 
   async anomaly(data: Tensor, options: AnomalyOptions = {}): Promise<readonly Anomaly[]> {
-    const { scores, alpha, map, draws, seed } = options;
-    const message = { inputs: { tensor: data }, scores, alpha, map, draws, seed };
+    const { scores, alpha, map, draws, seed, label, correction } = options;
+    const labels = typeof label === 'number' ? [label] : label;
+    const message = { inputs: { tensor: data }, scores, alpha, map, draws, seed, labels, correction };
     const answer = await this.#post('anomaly', message, options);
     return listOf(answer, 'results').map(row => {
       const result = fieldsOf(row);
@@ -185,6 +186,7 @@ function readScore(score: Fields): AnomalyScore {
     value: numberOf(score, 'value'),
     unit: String(unit ?? ''),
     ...(score.pValue !== undefined && { pValue: numberOf(score, 'pValue') }),
+    ...(score.adjustedPValue !== undefined && { adjustedPValue: numberOf(score, 'adjustedPValue') }),
     decision,
     recommended: recommended === true,
   };

@@ -1,32 +1,23 @@
-// Views on some rows of a split, taken from all over it: sources may be sorted by class.
+// Views on some rows of a split, taken from all over it.
 import type { Split } from '../data/dataset.js';
+import { permutation } from '../data/order.js';
 import { floatStore } from '../data/store.js';
 
-/** `count` rows at even distances; the split itself where it has no more. */
+/** `count` rows, drawn; the split itself where it has no more. */
 export function spread(split: Split, count: number): Split {
-  return split.count <= count ? split : view(split, evenly(split.count, count));
+  return split.count <= count ? split : view(split, drawn(split.count, count));
 }
 
-/** `count` rows at even distances, and the others. */
+/** `count` rows, drawn, and the others. */
 export function partition(split: Split, count: number): { readonly part: Split; readonly rest: Split } {
-  const chosen = new Set(evenly(split.count, Math.min(count, split.count)));
+  const chosen = new Set(drawn(split.count, Math.min(count, split.count)));
   const others = Array.from({ length: split.count }, (_, row) => row).filter(row => !chosen.has(row));
   return { part: spread(split, count), rest: view(split, others) };
 }
 
-/** The rows that `keep` keeps by their class, -1 for none. Reads the whole split once. */
-export async function filterByLabel(split: Split, keep: (label: number) => boolean): Promise<Split> {
-  const rows: number[] = [];
-  for (let first = 0; first < split.count; first += 1000) {
-    const indices = Array.from({ length: Math.min(1000, split.count - first) }, (_, i) => first + i);
-    const { labels } = await split.read(indices);
-    for (const [i, row] of indices.entries()) if (keep(labels?.[i] ?? -1)) rows.push(row);
-  }
-  return view(split, rows);
-}
-
-function evenly(total: number, count: number): number[] {
-  return Array.from({ length: count }, (_, i) => Math.floor((i * total) / count));
+/** The same ones every time, in order: a draw, as rows may be in order of class, or take turns. */
+function drawn(total: number, count: number): number[] {
+  return [...permutation(total, 0, 'rows').subarray(0, count).sort()];
 }
 
 function view(split: Split, rows: readonly number[]): Split {
