@@ -41,6 +41,7 @@ export function build() {
   console.error('Building …');
   run('npx', ['tsc', '-b']);
   run('npm', ['run', '--silent', 'build', '-w', 'playground']);
+  run(process.execPath, ['scripts/compress.mjs']);
 }
 
 /** Debian packages that the tests of both tiers use. */

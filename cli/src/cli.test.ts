@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -58,6 +59,25 @@ describe('genserve', () => {
     expect(code).toBe(0);
     for (const word of ['train', 'resume', 'batch', 'evaluate', 'sample', 'score', 'verify', 'serve', '130 CANCELLED'])
       expect(stdout).toContain(word);
+  });
+
+  it('makes an API key, says it once, and keeps its hash and rights', async () => {
+    const { code, stdout } = await genserve(folder, 'key', 'camera', '--model', 'mnist-*', '--per-minute', '60');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^gs_[\w-]{43}\n$/);
+    const file = readFileSync(join(folder, 'keys.json'), 'utf8');
+    expect(JSON.parse(file)).toEqual({
+      keys: [
+        {
+          name: 'camera',
+          sha256: createHash('sha256').update(stdout.trim()).digest('hex'),
+          models: ['mnist-*'],
+          admin: false,
+          requestsPerMinute: 60,
+        },
+      ],
+    });
+    expect((await genserve(folder, 'key', 'camera')).code).not.toBe(0);
   });
 
   it.concurrent.each([

@@ -8,6 +8,7 @@ import { evaluateCommand } from './commands/evaluate.js';
 import { exportCommand } from './commands/export.js';
 import { familiesCommand } from './commands/families.js';
 import { inspectCommand } from './commands/inspect.js';
+import { keyCommand } from './commands/key.js';
 import { resumeCommand } from './commands/resume.js';
 import { sampleCommand } from './commands/sample.js';
 import { scoreCommand } from './commands/score.js';
@@ -42,6 +43,7 @@ export function program(): Command {
     familiesCommand(),
     datasetsCommand(),
     serveCommand(),
+    keyCommand(),
     benchCommand(),
   ];
   for (const command of commands) genserve.addCommand(command.copyInheritedSettings(genserve));

@@ -53,6 +53,11 @@ it('anomaly.sh prints a p-value, a decision and a map', async () => {
   expect(results[0].map.shape).toEqual([28, 28]);
 });
 
+it('inference.sh samples over the Open Inference Protocol', async () => {
+  const { stdout } = await run('sh', ['-c', example('inference.sh')], { cwd: root, maxBuffer: 1 << 24 });
+  expect(JSON.parse(stdout)).toMatchObject({ parameters: { seed: 7 }, outputs: [{ shape: [2, 28, 28, 1] }] });
+});
+
 it('batch.sh trains and exports what its plan says', async () => {
   const project = mkdtempSync(`${tmpdir()}/genserve-readme-`);
   try {

@@ -1,16 +1,29 @@
 // How answers travel: compressed for those who accept it, within limits, with the headers that browsers need.
 
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { get, type IncomingHttpHeaders } from 'node:http';
 import { connect } from 'node:net';
-import { gunzipSync } from 'node:zlib';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { brotliCompressSync, brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Serving, serve } from '../../fixtures/serving.js';
 
+const page = mkdtempSync(join(tmpdir(), 'genserve-page-'));
 let serving: Serving;
 beforeAll(async () => {
-  serving = await serve({ limits: { maxHeaderBytes: 4096 } });
+  mkdirSync(join(page, 'assets'));
+  writeFileSync(join(page, 'index.html'), '<!doctype html>');
+  writeFileSync(join(page, 'assets', 'runtime-1a2b.wasm'), wasm);
+  writeFileSync(join(page, 'assets', 'runtime-1a2b.wasm.br'), brotliCompressSync(wasm));
+  serving = await serve({ limits: { maxHeaderBytes: 4096 }, playground: page });
 });
-afterAll(() => serving.close());
+afterAll(async () => {
+  await serving.close();
+  rmSync(page, { recursive: true });
+});
+
+const wasm = Buffer.alloc(20_000, 'webassembly');
 
 /** By node:http: fetch unpacks what it is sent. */
 function raw(path: string, headers: Record<string, string>): Promise<{ headers: IncomingHttpHeaders; body: Buffer }> {
@@ -38,6 +51,22 @@ test('raw tensors and small answers are not', async () => {
   const weights = await raw('/bundles/tiny/1/weights.bin', { 'accept-encoding': 'gzip' });
   expect(weights.headers['content-encoding']).toBeUndefined();
   expect((await raw('/v2', { 'accept-encoding': 'gzip' })).headers['content-encoding']).toBeUndefined();
+});
+
+test('WebAssembly comes as it was compressed beforehand, to be kept for ever', async () => {
+  const path = '/assets/runtime-1a2b.wasm';
+  const packed = await raw(path, { 'accept-encoding': 'gzip, br' });
+  expect(packed.headers).toMatchObject({
+    'content-type': 'application/wasm',
+    'content-encoding': 'br',
+    'cache-control': 'public, max-age=31536000, immutable',
+    vary: expect.stringContaining('Accept-Encoding'),
+  });
+  expect(packed.body.length).toBeLessThan(200);
+  expect(brotliDecompressSync(packed.body).equals(wasm)).toBe(true);
+  const plain = await raw(path, {});
+  expect(plain.headers['content-encoding']).toBeUndefined();
+  expect(plain.body.equals(wasm)).toBe(true);
 });
 
 test('headers beyond the limit are refused, and the connection with them', async () => {

@@ -11,7 +11,7 @@ import { parseJson } from './body.js';
 const parameters = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional();
 
 /** Clients of other servers send more than the protocol lists: unknown fields are let through. */
-const schema = z.looseObject({
+export const inferenceSchema = z.looseObject({
   id: z.string().optional(),
   parameters,
   inputs: z.array(
@@ -39,9 +39,9 @@ export function readInference(header: string | undefined, bytes: Buffer, operati
     header === undefined
       ? { head: parseJson(bytes), payload: Buffer.alloc(0) }
       : splitBody(bytes, readHeadLength(header));
-  validateJson(schema, head);
+  validateJson(inferenceSchema, head);
   // Just checked.
-  const body = head as z.infer<typeof schema>;
+  const body = head as z.infer<typeof inferenceSchema>;
   const outputs = body.outputs ?? [];
   return {
     id: body.id,
@@ -51,7 +51,7 @@ export function readInference(header: string | undefined, bytes: Buffer, operati
   };
 }
 
-function readInputs(inputs: z.infer<typeof schema>['inputs'], payload: Uint8Array): GivenInput[] {
+function readInputs(inputs: z.infer<typeof inferenceSchema>['inputs'], payload: Uint8Array): GivenInput[] {
   let offset = 0;
   const given = inputs.map((input, i): GivenInput => {
     const { name, datatype, shape, parameters: own = {} } = input;

@@ -1,16 +1,14 @@
 // The OpenAPI 3.1 document, made from the table of verbs and the schemas that requests are checked with.
 import { REASONS } from '@genserve/runtime';
-import { z } from 'zod';
+import type { z } from 'zod';
 import * as verbs from '../verbs/table.js';
 import type { VerbDescription } from '../verbs/verb.js';
 import { media } from './answer.js';
+import { inferencePaths } from './openapi-inference.js';
+import { binary, type Json, pathParameter, toJsonSchema, versionParameter } from './openapi-parts.js';
 import { type VerbRoute, verbRoutes } from './verb-routes.js';
 
-type Json = Record<string, unknown>;
-
 const modelParameter = pathParameter('model', { type: 'string', pattern: '^[a-z0-9-]{1,63}$' });
-const versionParameter = pathParameter('version', { type: 'integer', minimum: 1 });
-const binary: Json = { schema: { type: 'string', format: 'binary' } };
 
 export function openApiDocument(): Json {
   const schemas: Record<string, Json> = { Error: errorSchema() };
@@ -24,8 +22,7 @@ export function openApiDocument(): Json {
     '/v1/models/{model}/versions/{version}': {
       get: reading(verbs.getModel, [modelParameter, versionParameter], register),
     },
-    '/v2/health/live': { get: health('Whether the process runs.') },
-    '/v2/health/ready': { get: health('Whether requests are taken: 200 or 503.') },
+    ...inferencePaths(schemas),
   };
   for (const route of verbRoutes) {
     const newest = `/v1/models/{model}:${route.path}`;
@@ -37,9 +34,16 @@ export function openApiDocument(): Json {
     openapi: '3.1.0',
     info: { title: 'genserve', version: '1', description: 'Deep generative models: samples, likelihoods, anomalies.' },
     paths,
-    components: { schemas },
+    components: { schemas, securitySchemes },
+    // Where the server asks for credentials, either will do.
+    security: [{}, { apiKey: [] }, { token: [] }],
   };
 }
+
+const securitySchemes: Json = {
+  apiKey: { type: 'apiKey', in: 'header', name: 'X-Api-Key' },
+  token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+};
 
 type Register = (name: string, schema: z.ZodType) => Json;
 
@@ -80,14 +84,6 @@ function answers(content: Json): Json {
   return { '200': { description: 'Done.', content }, default: { description: 'What was wrong.', ...failure } };
 }
 
-function health(summary: string): Json {
-  return { summary, responses: { '200': { description: 'Yes.' }, '503': { description: 'No.' } } };
-}
-
-function pathParameter(name: string, schema: Json): Json {
-  return { name, in: 'path', required: true, schema };
-}
-
 function errorSchema(): Json {
   const text = { type: 'string' };
   const error = {
@@ -102,23 +98,4 @@ function errorSchema(): Json {
     },
   };
   return { type: 'object', required: ['error'], properties: { error } };
-}
-
-/** Without the aliases of fields, and without the null that JSON may hold in place of an absent field. */
-function toJsonSchema(schema: z.ZodType): Json {
-  const { $schema: _, ...document } = z.toJSONSchema(schema, {
-    unrepresentable: 'any',
-    io: 'input',
-    override: ({ jsonSchema }) => {
-      const { properties, anyOf } = jsonSchema;
-      for (const [name, property] of Object.entries(properties ?? {})) {
-        if (typeof property === 'object' && 'alias' in property) delete properties?.[name];
-      }
-      const [only, nothing] = anyOf ?? [];
-      if (anyOf?.length !== 2 || only === undefined || nothing?.type !== 'null') return;
-      delete jsonSchema.anyOf;
-      Object.assign(jsonSchema, only);
-    },
-  });
-  return document;
 }
