@@ -6,6 +6,7 @@ import { type ClientGenerator, loadGenerator } from '@genserve/sdk';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { chromiumOptions } from '../support/chromium.js';
+import { MEASURE_MEMORY, memoryGrowth } from './memory.js';
 import type {} from './page/main.js';
 import { type Answer, hostPage, type PageHost } from './page-host.js';
 
@@ -444,6 +445,27 @@ describe('the shipped auto-encoder', () => {
       expect(weights.at(-1)).toBe(`/bundles/mnist-vae/1/${precision === 'float16' ? 'float16/' : ''}weights.bin`);
     },
   );
+});
+
+describe('a page that loads and disposes of a model over and over', () => {
+  // In full, over cycles 50 to 200, in tests/slow.
+  it('does not grow by what a cycle takes', async () => {
+    host.isolated = true;
+    const measuring = await chromium.launch({
+      ...chromiumOptions,
+      args: [...(chromiumOptions.args ?? []), MEASURE_MEMORY],
+    });
+    try {
+      const visit = await measuring.newPage();
+      await visit.goto(host.url);
+      const growth = await memoryGrowth(visit, host.bundle('mnist-vae/1'), 4, 12);
+      console.log(`8 cycles: ${(growth / 1e6).toFixed(1)} MB`);
+      // The weights alone are 2.8 MB.
+      expect(growth).toBeLessThan(20e6);
+    } finally {
+      await measuring.close();
+    }
+  });
 });
 
 describe('pictures', () => {

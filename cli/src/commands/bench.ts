@@ -17,7 +17,8 @@ export function benchCommand(): Command {
     .description('measure genserve beside its rivals')
     .addCommand(benchTrainCommand())
     .addCommand(benchSampleCommand())
-    .addCommand(benchServeCommand());
+    .addCommand(benchServeCommand())
+    .addCommand(benchSdkCommand());
 }
 
 interface SampleFlags {
@@ -82,6 +83,35 @@ function benchServeCommand(): Command {
     .action(async ({ json, model: names, overload: overloadSeconds, ...options }: ServeFlags) => {
       const { benchServe } = await import('@genserve/benchmarks');
       const { metrics, context, table } = await benchServe({ ...options, names, overloadSeconds, log: say });
+      if (json) {
+        say(table);
+        printFigures({ metrics, context });
+      } else print(table);
+    });
+}
+
+interface SdkFlags {
+  readonly models: string;
+  readonly model: string;
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly chromium: string;
+  readonly json?: boolean;
+}
+
+function benchSdkCommand(): Command {
+  return new Command('sdk')
+    .description('the SDK in headless Chromium: time to the first picture, and onnxruntime-web by hand beside it')
+    .option('--models <folder>', 'model repository', 'models')
+    .option('--model <name>', 'the model, version 1', 'mnist-vae')
+    .option('--rounds <count>', 'visits of each kind, and turns of each side', positiveInteger, 5)
+    .option('--seconds <count>', 'of each turn', positiveInteger, 2)
+    .option('--chromium <file>', 'the browser', '/usr/bin/chromium')
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExample:\n  $ genserve bench sdk --json\n')
+    .action(async ({ json, ...options }: SdkFlags) => {
+      const { benchSdk } = await import('@genserve/benchmarks');
+      const { metrics, context, table } = await benchSdk({ ...options, log: say });
       if (json) {
         say(table);
         printFigures({ metrics, context });
