@@ -30,6 +30,9 @@ const greatestTest = 10_000;
 export function assemble(found: Found, options: DataOptions): Dataset {
   const { seed, labelled, calibration: wanted, without } = options;
   const { name, train: all, sha256, licence, attribution, summary, domain } = found;
+  const frame = ({ image }: Domain) => image && `${image.height}x${image.width}`;
+  if (found.target && (options.flip || options.crop > 0) && frame(found.target) !== frame(domain))
+    throw invalid('data.flip', `rows and targets of ${name} differ in size, and cannot be moved alike`);
   const notes: string[] = [];
   const order = permutation(all.count, seed, 'split');
   let used = 0;

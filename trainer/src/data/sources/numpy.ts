@@ -9,7 +9,7 @@ import { sha256 } from '../hash.js';
 import { imageDomain } from '../image-domain.js';
 import type { DataOptions } from '../options.js';
 import type { FormatSource } from '../source.js';
-import { byteStore, floatStore, type Store } from '../store.js';
+import { byteStore, floatStore, paired, type Store } from '../store.js';
 import { vectorDomain } from '../vector-domain.js';
 
 /** Names under which arrays are found in a .npz, the likeliest first. */
@@ -18,13 +18,14 @@ const keys = {
   labels: ['y_train', 'train_labels', 'labels', 'label', 'y', 'arr_1'],
   testRows: ['x_test', 'test_images', 'test'],
   testLabels: ['y_test', 'test_labels'],
+  targets: ['targets'],
 };
 
 export const numpy: FormatSource = {
   name: 'numpy',
   description:
     '.npy or .npz of rows [count, features] or images [count, height, width(, 1 or 3)], uint8 or floats in [0, 1]; ' +
-    'arrays of a .npz: data or x_train, labels or y_train, x_test, y_test',
+    'arrays of a .npz: data or x_train, labels or y_train, x_test, y_test; targets, one for each row of data, make pairs',
   accepts: async path => look(path)?.isFile() === true && /\.np[yz]$/i.test(path),
   async open(path, options) {
     const bytes = await readWhole(path);
@@ -49,6 +50,7 @@ export const numpy: FormatSource = {
       labels: find(keys.labels),
       testRows: find(keys.testRows),
       testLabels: find(keys.testLabels),
+      targets: find(keys.targets),
     };
     return dataset(path, bytes, arrays, options);
   },
@@ -59,31 +61,39 @@ interface Arrays {
   readonly labels?: NpyArray | undefined;
   readonly testRows?: NpyArray | undefined;
   readonly testLabels?: NpyArray | undefined;
+  readonly targets?: NpyArray | undefined;
 }
 
 function dataset(path: string, bytes: Uint8Array, arrays: Arrays, options: DataOptions): Dataset {
-  const { rows, testRows } = arrays;
+  const { rows, testRows, targets } = arrays;
   if (testRows && testRows.shape.slice(1).join() !== rows.shape.slice(1).join()) {
     throw invalid('data', `${path}: test rows have shape [${testRows.shape}], train rows [${rows.shape}]`);
+  }
+  if (targets && (testRows || targets.shape[0] !== rows.shape[0])) {
+    const wanted = testRows ? 'pairs have no x_test: their test part is cut from them' : `rows are ${rows.shape[0]}`;
+    throw invalid('data', `${path}: ${targets.shape[0]} targets; ${wanted}`);
   }
   const labels = labelsOf(arrays.labels, rows, path);
   const testLabels = testRows && labelsOf(arrays.testLabels, testRows, path);
   const greatest = [...(labels ?? []), ...(testLabels ?? [])].reduce((most, label) => Math.max(most, label), -1);
   const classes = Array.from({ length: greatest + 1 }, (_, label) => String(label));
   const domain = domainOf(rows, classes, options, path);
+  const target = targets && domainOf(targets, [], { ...options, binarisation: 'none' }, path);
+  const data = store(rows, domain, labels, path);
   const total = (rows.shape[0] ?? 0) + (testRows?.shape[0] ?? 0);
   const shape = rows.shape.slice(1).join('x');
   return assemble(
     {
       name: basename(path).replace(/\.\w+$/, ''),
       domain,
-      train: store(rows, domain, labels, path),
+      target,
+      train: targets && target ? paired(data, store(targets, target, undefined, path)) : data,
       test: testRows && store(testRows, domain, testLabels, path),
       sha256: sha256(bytes),
       licence: 'unknown',
       attribution: '',
       summary:
-        `${count(total)} ${domain.image ? 'images' : 'vectors'} of ${shape}` +
+        `${count(total)} ${targets ? 'pairs of ' : ''}${domain.image ? 'images' : 'vectors'} of ${shape}` +
         (classes.length > 0 ? ` in ${classes.length} classes` : ', unlabelled'),
     },
     options,

@@ -189,6 +189,25 @@ describe('NumPy arrays', () => {
     expect(await everything(dataset)).toEqual(expected.sort());
   });
 
+  it('pairs rows with targets of another size, and does not move what cannot be moved alike', async () => {
+    const rows = Uint8Array.from({ length: 10 * 4 }, (_, i) => Math.floor(i / 4));
+    const targets = Uint8Array.from({ length: 10 * 16 }, (_, i) => 100 + Math.floor(i / 16));
+    const archive = zipSync({ 'data.npy': writeNpy([10, 2, 2], rows), 'targets.npy': writeNpy([10, 4, 4], targets) });
+    const path = write('pairs.npz', archive);
+    const { train, target, summary } = await openDataset(path);
+    expect(target?.image).toMatchObject({ height: 4, width: 4 });
+    expect(summary).toContain('10 pairs of images');
+    const read = await train.read([0, 1]);
+    for (const row of [0, 1])
+      expect(Math.round(255 * read.target![16 * row]!)).toBe(100 + Math.round(255 * read.data[4 * row]!));
+    await expect(openDataset(path, { flip: true })).rejects.toMatchObject({ field: 'data.flip' });
+    const short = zipSync({
+      'data.npy': writeNpy([10, 2, 2], rows),
+      'targets.npy': writeNpy([5, 4, 4], targets.slice(80)),
+    });
+    await expect(openDataset(write('short.npz', short))).rejects.toThrow(/5 targets; rows are 10/);
+  });
+
   it('reads rows of features as vectors and keeps their standardisation in the domain', async () => {
     const rows = Float64Array.from([1, 10, 3, 10, 5, 10, 7, 10, 9, 10]);
     const { domain, train } = await openDataset(write('vectors.npy', writeNpy([5, 2], rows)));
