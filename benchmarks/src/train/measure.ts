@@ -207,7 +207,7 @@ class Racer {
 }
 
 function difference(net: TrainNet, ours: Racer, theirs: Racer): number {
-  const differences = ours.firstLosses.flatMap((losses, step) =>
+  const differences = ours.firstLosses.slice(0, net.comparedSteps).flatMap((losses, step) =>
     losses.map((loss, update) => {
       const other = theirs.firstLosses[step]?.[update] ?? Number.NaN;
       return Math.abs(loss - other) / Math.max(1, Math.abs(other));
