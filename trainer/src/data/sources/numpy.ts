@@ -4,6 +4,7 @@ import { type Domain, invalid, type NpyArray, readNpy } from '@genserve/runtime'
 import { unzipSync } from 'fflate';
 import { assemble, count } from '../assemble.js';
 import type { Dataset } from '../dataset.js';
+import { type FileRows, fileRows } from '../file-rows.js';
 import { look, readWhole } from '../files.js';
 import { sha256 } from '../hash.js';
 import { imageDomain } from '../image-domain.js';
@@ -28,6 +29,8 @@ export const numpy: FormatSource = {
     'arrays of a .npz: data or x_train, labels or y_train, x_test, y_test; targets, one for each row of data, make pairs',
   accepts: async path => look(path)?.isFile() === true && /\.np[yz]$/i.test(path),
   async open(path, options) {
+    const large = /\.npy$/i.test(path) && look(path)!.size > LARGEST_IN_MEMORY ? await fileRows(path) : undefined;
+    if (large) return onDisk(path, large, options);
     const bytes = await readWhole(path);
     if (/\.npy$/i.test(path)) return dataset(path, bytes, { rows: readNpy(bytes, path) }, options);
     let files: Record<string, Uint8Array>;
@@ -55,6 +58,26 @@ export const numpy: FormatSource = {
     return dataset(path, bytes, arrays, options);
   },
 };
+
+/** Bytes of a .npy of pictures beyond which it is read row by row from the disk. */
+const LARGEST_IN_MEMORY = 256 * 2 ** 20;
+
+/** Pictures of bytes that stay on the disk. */
+function onDisk(path: string, { shape, store, sha256 }: FileRows, options: DataOptions): Dataset {
+  const head = { shape, data: new Uint8Array(0) };
+  return assemble(
+    {
+      name: basename(path).replace(/\.\w+$/, ''),
+      domain: domainOf(head, [], options, path),
+      train: store,
+      sha256,
+      licence: 'unknown',
+      attribution: '',
+      summary: `${count(store.count)} images of ${shape.slice(1).join('x')}, unlabelled`,
+    },
+    options,
+  );
+}
 
 interface Arrays {
   readonly rows: NpyArray;
