@@ -40,6 +40,8 @@ export interface StepInputs {
   readonly target?: Tensor;
   /** int32 [batch]; -1 = no label. Present if the step asks for it. */
   readonly label?: Tensor;
+  /** [batch, n]. Present if the step asks for it. */
+  readonly vector?: Tensor;
   /** [batch, ...shape] by noise name. */
   readonly noise: Readonly<Record<string, Tensor>>;
   /** Scalars by name, fed from schedules. */
@@ -61,6 +63,8 @@ export interface StepSpec {
   /** How each fed coefficient moves with the step of its stage (e.g. KL warm-up); evaluated outside the graph. */
   readonly coefficients?: Readonly<Record<string, (step: number) => number>>;
   readonly usesLabel?: boolean;
+  /** Length of the vector that each datum comes with; none when absent. */
+  readonly vectorSize?: number;
   /** Shape of one paired target, where the step asks for it: data sets without targets are then refused. */
   readonly target?: readonly number[];
   /** Updates in a row, in one graph, each with rows and noises of its own, e.g. 5 of a critic; 1 when absent. */

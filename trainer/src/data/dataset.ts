@@ -9,6 +9,8 @@ export interface Rows {
   readonly target?: Float32Array<ArrayBuffer>;
   /** int32 [count]; -1 = no label. Absent for unlabelled data. */
   readonly labels?: Int32Array<ArrayBuffer>;
+  /** float32 [count, n]: what a model can be conditioned on, where the source holds a vector for each row. */
+  readonly vectors?: Float32Array<ArrayBuffer>;
 }
 
 /** A part of a data set. Rows are read by index, so that memory stays bounded and shuffling is a permutation. */

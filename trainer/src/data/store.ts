@@ -62,6 +62,18 @@ export function paired(data: Store, targets: Store): Store {
   };
 }
 
+/** `store` with a vector for each row, [count, n]. */
+export function withVectors(store: Store, vectors: Float32Array): Store {
+  const inner = floatStore(vectors, vectors.length / store.count);
+  return {
+    ...store,
+    async read(indices) {
+      const [rows, { data }] = await Promise.all([store.read(indices), inner.read(indices)]);
+      return { ...rows, vectors: data };
+    },
+  };
+}
+
 /** The rows of `store` at `indices`, in that order. */
 export function subset(store: Store, indices: Int32Array): Store {
   const { labels } = store;
@@ -73,7 +85,7 @@ export function subset(store: Store, indices: Int32Array): Store {
   };
 }
 
-/** The rows of several parts, one after the other. Labels are kept where every part has them. */
+/** The rows of several parts, one after the other. Labels are kept where every part has them; vectors are not. */
 export function concatenate(parts: readonly Split[]): Split {
   const starts: number[] = [];
   let count = 0;

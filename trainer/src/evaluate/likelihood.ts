@@ -3,6 +3,7 @@ import {
   type BundleGenerator,
   elbo,
   findOperation,
+  float32,
   GenserveError,
   int32,
   iwae,
@@ -64,9 +65,9 @@ export async function evaluateLikelihood(
   for (let first = 0; first < rows; first += ROWS_PER_CHUNK) {
     signal?.throwIfAborted();
     const count = Math.min(ROWS_PER_CHUNK, rows - first);
-    const { data, labels } = await rowsInOrder(split, domain, { first, count, seed });
+    const { data, labels, vectors } = await rowsInOrder(split, domain, { first, count, seed });
     labelled ||= labels?.some(label => label >= 0) ?? false;
-    const given = { data: dataTensor(manifest, data, count), labels: byLabel ? labels : undefined };
+    const given = { data: dataTensor(manifest, data, count), labels, vectors };
     const weights = await logWeights(generator, 'log_prob', given, draws, seed);
     for (const row of weights) {
       nll.push(-iwae(row).logProb);
@@ -102,11 +103,18 @@ export async function evaluateLikelihood(
   };
 }
 
+/** Rows with what they are conditioned on: what the operation does not ask for is left out. */
+interface Given {
+  readonly data: Tensor;
+  readonly labels?: Int32Array<ArrayBuffer> | undefined;
+  readonly vectors?: Float32Array<ArrayBuffer> | undefined;
+}
+
 /** Sums of an operation's output for each row and draw, [rows][draws], with the noise that scoring uses (contract, section 3). */
 async function logWeights(
   generator: BundleGenerator,
   name: string,
-  { data, labels }: { readonly data: Tensor; readonly labels: Int32Array<ArrayBuffer> | undefined },
+  { data, labels, vectors }: Given,
   draws: number,
   seed: number,
 ): Promise<Float64Array[]> {
@@ -115,7 +123,12 @@ async function logWeights(
   const rows = data.shape[0]!;
   const port = operation.inputs.find(({ role }) => role === 'data')!;
   const label = operation.inputs.find(({ role }) => role === 'label');
-  const given = { [port.name]: data, ...(label && labels && { [label.name]: int32([rows], labels) }) };
+  const vector = operation.inputs.find(({ role }) => role === 'vector');
+  const given = {
+    [port.name]: data,
+    ...(label && labels && { [label.name]: int32([rows], labels) }),
+    ...(vector && vectors && { [vector.name]: float32([rows, ...vector.shape.slice(1)], vectors) }),
+  };
   const inputs = new OperationInputs(manifest, operation, rows, given, seed);
   const output = operation.outputs[0]!.name;
   const steps: StepRow[] = Array.from({ length: rows * draws }, (_, i) => {

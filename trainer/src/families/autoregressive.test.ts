@@ -19,6 +19,8 @@ import { pixelCnn } from './pixelcnn.js';
 interface Case extends SubjectCase {
   /** The n pixels of an image in the order of the factorisation; raster order when absent. */
   readonly order?: (n: number) => readonly number[];
+  /** What the images of a vector-conditional model are given. */
+  readonly vector?: readonly number[];
   /** Whether a pixel sees one that is `rows` above and `columns` to the right; all of the past when absent. */
   readonly sees?: (rows: number, columns: number) => boolean;
 }
@@ -50,6 +52,13 @@ const cases: Case[] = [
     settings: { ...tiny, layers: 2, size: 5, firstSize: 7, condition: 'label' },
     classes: 3,
   },
+  {
+    name: 'gated-pixelcnn with vectors',
+    family: erase(gatedPixelCnn),
+    settings: { ...tiny, condition: 'vector', vectorSize: 2 },
+    classes: 0,
+    vector: [0.5, -1],
+  },
 ];
 
 const sessions: { close(): Promise<void> }[] = [];
@@ -66,8 +75,11 @@ async function served(subject: BinarySubject, operation: string) {
 
 describe.each(cases)('$name', subjectCase => {
   const { classes, sees = () => true, order = (n: number) => Array.from({ length: n }, (_, i) => i) } = subjectCase;
-  const label = (batch: number, k: number): Tensors =>
-    classes > 0 ? { label: int32([batch], new Array(batch).fill(k)) } : {};
+  const { vector } = subjectCase;
+  const label = (batch: number, k: number): Tensors => ({
+    ...(classes > 0 && { label: int32([batch], new Array(batch).fill(k)) }),
+    ...(vector && { vector: float32([batch, vector.length], new Array(batch).fill(vector).flat()) }),
+  });
   const labels = classes > 0 ? [-1, 0, classes - 1] : [-1];
 
   test.each(labels)('gives the 16 images of 2x2 pixels probabilities that sum to one (label %i)', async k => {
@@ -78,11 +90,12 @@ describe.each(cases)('$name', subjectCase => {
     expect(Math.max(...probabilities) / Math.min(...probabilities)).toBeGreaterThan(2);
   });
 
-  test.runIf(classes > 0)('depends on the label', async () => {
+  test.runIf(classes > 0 || vector)('depends on its condition', async () => {
     const subject = new BinarySubject(subjectCase, 2, 2);
     const x = subject.images(allImages(4));
     const first = await subject.eager('log_prob', 16, { x, ...label(16, 0) });
-    const second = await subject.eager('log_prob', 16, { x, ...label(16, 1) });
+    const other: Tensors = vector ? { vector: float32([16, 2], new Array(32).fill(1)) } : label(16, 1);
+    const second = await subject.eager('log_prob', 16, { x, ...other });
     expect(first.log_prob!.data).not.toEqual(second.log_prob!.data);
   });
 

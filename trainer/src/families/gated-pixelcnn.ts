@@ -1,8 +1,9 @@
 // Gated PixelCNN (van den Oord et al. 2016): p(x) as a product over pixels in raster order, each a Bernoulli variable
-// whose logit a gated convolutional network computes from the pixels before it; optionally conditional on a label.
-import type { Domain } from '@genserve/runtime';
+// whose logit a gated convolutional network computes from the pixels before it; optionally conditional on a label or on a vector.
+import { type Domain, GenserveError, type ImageDomain, type Manifest } from '@genserve/runtime';
 import { z } from 'zod';
 import type { Family, Model, NoiseSpec } from '../family.js';
+import { oddSize } from '../nn/masked-convolution.js';
 import { gatedStack } from '../nn/masked-gated-stack.js';
 import type { Scope } from '../nn/variable.js';
 import { tf } from '../trace/tensorflow.js';
@@ -18,11 +19,6 @@ import { binaryDomain } from './binary-domain.js';
 import { classCount } from './image-data.js';
 import { rasterSampler } from './raster-sampler.js';
 
-const oddSize = z
-  .int()
-  .min(3)
-  .refine(size => size % 2 === 1, 'must be odd');
-
 const configuration = z.strictObject({
   /** Feature maps p of both stacks; each convolution has 2p, for tanh and gate. Multiples of 16 run fastest. */
   channels: z.int().positive().default(16),
@@ -35,8 +31,10 @@ const configuration = z.strictObject({
   /** Feature maps of the two gated 1x1 layers before the logit. */
   head: z.int().positive().default(32),
   /** What every layer is conditioned on. */
-  condition: z.enum(['none', 'label']).default('none'),
-  /** Share of labels that training hides, so that a datum without a label has a likelihood too. */
+  condition: z.enum(['none', 'label', 'vector']).default('none'),
+  /** Length of the vector, where it is one: each image of the data comes with its own. */
+  vectorSize: z.int().min(0).default(0),
+  /** Share of labels or vectors that training hides, so that a datum without one has a likelihood too. */
   labelDropout: z.number().min(0).max(1).default(0.1),
   /** Completions drawn side by side for one answer; more are truer where known pixels come after unknown ones. */
   particles: z.int().positive().default(16),
@@ -79,16 +77,9 @@ export const gatedPixelCnn: Family<GatedPixelCnnConfiguration> = {
 
 function build(settings: GatedPixelCnnConfiguration, domain: Domain, scope: Scope): Model {
   const image = binaryImageOf('gated-pixelcnn', domain);
-  const classes = settings.condition === 'label' ? classCount(image, 'gated-pixelcnn', 'configuration.condition') : 0;
-  const stack = gatedStack(scope, { ...settings, width: image.width, inputs: 1, outputs: 1, vector: classes });
-  // h of eq. 4: the label as one of K, or zero where there is none.
-  const condition: ConditionInput | undefined =
-    classes > 0
-      ? {
-          port: { name: 'label', role: 'label', dtype: 'int32', default: -1 },
-          encode: label => tf.oneHot(label, classes, 1, 0, 'float32'),
-        }
-      : undefined;
+  const condition = conditionOf(settings, image);
+  const size = condition?.description.size ?? 0;
+  const stack = gatedStack(scope, { ...settings, width: image.width, inputs: 1, outputs: 1, vector: size });
   const model: BinaryAutoregressiveModel = {
     logits: (x, vector) => stack.map(x, { vector }),
     sampler: rasterSampler(image, vector => stack.raster({ vector })),
@@ -103,18 +94,47 @@ function build(settings: GatedPixelCnnConfiguration, domain: Domain, scope: Scop
           {
             name: 'likelihood',
             parameters: scope.variables(),
-            noises: classes > 0 ? [dropout] : [],
-            usesLabel: classes > 0,
-            loss({ data, label, noise }) {
-              const shown =
-                label && tf.where(tf.less(noise.label_dropout!, settings.labelDropout), tf.scalar(-1, 'int32'), label);
-              return { loss: tf.neg(tf.mean(binaryLogProb(model, data, shown && condition?.encode(shown)))) };
+            noises: condition ? [dropout] : [],
+            usesLabel: settings.condition === 'label',
+            vectorSize: settings.condition === 'vector' ? settings.vectorSize : 0,
+            loss({ data, label, vector, noise }) {
+              const given = label ?? vector;
+              const h = given && condition?.encode(given);
+              // Hidden is zero, as where there is none.
+              const hidden = h && tf.less(tf.reshape(noise.label_dropout!, [-1, 1]), settings.labelDropout);
+              const shown = h && hidden && tf.mul(h, tf.sub(1, tf.cast(hidden, 'float32')));
+              return { loss: tf.neg(tf.mean(binaryLogProb(model, data, shown))) };
             },
           },
         ],
       },
     ],
     ...binaryOperations(model, image, { condition, particles: settings.particles }),
-    conditions: classes > 0 ? [{ kind: 'label', size: classes, names: image.labels, frequencies: [] }] : [],
+    conditions: condition ? [condition.description] : [],
+  };
+}
+
+/** h of eq. 4, [batch, size], zero where nothing is given: the label as one of K, or the vector as it is. */
+function conditionOf(
+  { condition, vectorSize }: GatedPixelCnnConfiguration,
+  image: ImageDomain,
+): (ConditionInput & { readonly description: Manifest['conditions'][number] }) | undefined {
+  if (condition === 'none') return undefined;
+  if (condition === 'label') {
+    const classes = classCount(image, 'gated-pixelcnn', 'configuration.condition');
+    return {
+      port: { name: 'label', role: 'label', dtype: 'int32', default: -1 },
+      encode: label => tf.oneHot(label, classes, 1, 0, 'float32'),
+      description: { kind: 'label', size: classes, names: image.labels, frequencies: [] },
+    };
+  }
+  if (vectorSize < 1)
+    throw new GenserveError('CONFIGURATION_INVALID', 'vectorSize: must be the length of the vectors in the data', {
+      field: 'configuration.vectorSize',
+    });
+  return {
+    port: { name: 'vector', role: 'vector', shape: [vectorSize], default: 0 },
+    encode: vector => vector,
+    description: { kind: 'vector', size: vectorSize, names: [], frequencies: [] },
   };
 }

@@ -2,6 +2,7 @@
 // convolutions. It has the paper's blind spot; gated-pixelcnn is the model without it.
 import { z } from 'zod';
 import type { Family } from '../family.js';
+import { oddSize } from '../nn/masked-convolution.js';
 import { residualStack } from '../nn/masked-residual-stack.js';
 import { tf } from '../trace/tensorflow.js';
 import {
@@ -12,11 +13,6 @@ import {
 } from './binary-autoregressive.js';
 import { binaryDomain } from './binary-domain.js';
 import { rasterSampler } from './raster-sampler.js';
-
-const oddSize = z
-  .int()
-  .min(3)
-  .refine(size => size % 2 === 1, 'must be odd');
 
 const configuration = z.strictObject({
   /** h of the paper: feature maps inside a residual block; 2h between blocks. */

@@ -7,15 +7,14 @@ import { bernoulliLogProbMap } from '../distributions/bernoulli.js';
 import {
   type DiagonalGaussian,
   gaussianLogProb,
-  klToStandardNormal,
   reparameterise,
   standardNormalLogProb,
 } from '../distributions/gaussian.js';
-import { sumPerRow } from '../distributions/reduce.js';
 import type { Family, NoiseSpec, PortSpec } from '../family.js';
 import { softplus } from '../nn/activations.js';
 import { imageDecoder, imageEncoder, imageNetworkShape } from '../nn/image-networks.js';
 import { independentPixels } from '../nn/independent-pixels.js';
+import { oddSize } from '../nn/masked-convolution.js';
 import { gatedStack } from '../nn/masked-gated-stack.js';
 import { residualStack } from '../nn/masked-residual-stack.js';
 import type { Condition, MaskedStack } from '../nn/masked-stack.js';
@@ -24,13 +23,9 @@ import { tf } from '../trace/tensorflow.js';
 import { binaryImageOf } from './binary-autoregressive.js';
 import { binaryDomain } from './binary-domain.js';
 import { binaryDrawing, noisePort } from './binary-drawing.js';
+import { elboStep, gaussianPosterior, type LatentVariableModel, logWeight, perRow } from './latent-variable.js';
 import { repeatRows } from './particles.js';
 import { rasterSampler } from './raster-sampler.js';
-
-const oddSize = z
-  .int()
-  .min(3)
-  .refine(size => size % 2 === 1, 'must be odd');
 
 const configuration = z.strictObject({
   /** Size of the code z. */
@@ -115,12 +110,10 @@ export const pixelVae: Family<PixelVaeConfiguration> = {
     const { stack, conditionOf } = decoderNetworks(scope.child('decoder'), settings, image);
 
     // q(z | x) = N(mean, diag(deviation^2)).
-    const posterior = (x: Tensor): DiagonalGaussian => {
-      const [mean, logDeviation] = tf.split(encoder(x), 2, 1) as [Tensor, Tensor];
-      return { mean, logDeviation };
-    };
+    const posterior = gaussianPosterior(encoder);
     // log p(x | z) = sum_i log p(x_i | x_1, ..., x_(i-1), z), nats, for each pixel.
     const logLikelihoodMap = (x: Tensor, code: Tensor) => bernoulliLogProbMap(stack.map(x, conditionOf(code)), x);
+    const model: LatentVariableModel = { posterior, logLikelihoodMap };
 
     const { particles } = settings;
     const sampler = rasterSampler(image, code => {
@@ -143,23 +136,11 @@ export const pixelVae: Family<PixelVaeConfiguration> = {
         {
           name: 'joint',
           steps: [
-            {
-              name: 'elbo',
+            elboStep(model, {
               parameters: scope.variables(),
-              noises: [epsilonNoise],
-              coefficients: {
-                klWeight: step => (settings.warmUpSteps === 0 ? 1 : Math.min(1, step / settings.warmUpSteps)),
-              },
-              // Sec. 2.3.1 for one level: the cost of x given a code drawn from q, and the KL term in closed form.
-              loss({ data, noise, coefficients }) {
-                const q = posterior(data);
-                const drawn = reparameterise(q, noise.epsilon!);
-                const reconstruction = tf.neg(tf.mean(sumPerRow(logLikelihoodMap(data, drawn))));
-                const kl = tf.mean(klToStandardNormal(q));
-                const loss = tf.add(reconstruction, tf.mul(coefficients.klWeight!, kl));
-                return { loss, metrics: { reconstruction, kl, negativeElbo: tf.add(reconstruction, kl) } };
-              },
-            },
+              epsilon: epsilonNoise,
+              warmUpSteps: settings.warmUpSteps,
+            }),
           ],
         },
       ],
@@ -210,16 +191,10 @@ export const pixelVae: Family<PixelVaeConfiguration> = {
           },
         },
         {
-          // log p(x | z) + log p(z) - log q(z | x) of one draw: the log-weight of Burda et al. 2015, eq. 8.
           name: 'log_prob',
           inputs: [x, noiseAtLevel(epsilonNoise)],
           outputs: [{ name: 'log_prob', role: 'log_prob' }],
-          run(inputs) {
-            const q = posterior(inputs.x!);
-            const drawn = reparameterise(q, inputs.epsilon!);
-            const logJoint = tf.add(sumPerRow(logLikelihoodMap(inputs.x!, drawn)), standardNormalLogProb(drawn));
-            return { log_prob: tf.sub(logJoint, gaussianLogProb(q, drawn)) };
-          },
+          run: inputs => ({ log_prob: logWeight(model, inputs.x!, inputs.epsilon!) }),
         },
         {
           name: 'log_prob_map',
@@ -291,9 +266,4 @@ function proposeCodes(q: DiagonalGaussian, epsilon: Tensor, particles: number) {
   const codes = tf.where(tf.greater(fromPosterior, 0.5), reparameterise(proposal, epsilon), epsilon);
   const logRatio = tf.sub(gaussianLogProb(proposal, codes), standardNormalLogProb(codes));
   return { codes, logWeights: tf.sub(Math.LN2, softplus(logRatio)) };
-}
-
-/** noise * temperature, one temperature per row. */
-function perRow(noise: Tensor, temperature: Tensor): Tensor {
-  return tf.mul(noise, tf.reshape(temperature, [-1, 1]));
 }

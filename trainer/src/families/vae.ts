@@ -2,15 +2,8 @@
 import type { Domain } from '@genserve/runtime';
 import type { Tensor } from '@tensorflow/tfjs';
 import { z } from 'zod';
-import {
-  type DiagonalGaussian,
-  gaussianLogProb,
-  klToStandardNormal,
-  reparameterise,
-  standardNormalLogProb,
-} from '../distributions/gaussian.js';
+import { reparameterise } from '../distributions/gaussian.js';
 import { likelihoodNames, pixelLikelihood } from '../distributions/pixels.js';
-import { sumPerRow } from '../distributions/reduce.js';
 import type { Family, Model, NoiseSpec, PortSpec } from '../family.js';
 import { imageDecoder, imageEncoder, imageNetworkShape } from '../nn/image-networks.js';
 import type { Scope } from '../nn/variable.js';
@@ -18,6 +11,7 @@ import { tf } from '../trace/tensorflow.js';
 import { backgroundSetting, withBackground } from './background.js';
 import { binaryDomain } from './binary-domain.js';
 import { imageOf } from './image-data.js';
+import { elboStep, gaussianPosterior, type LatentVariableModel, logWeight, perRow } from './latent-variable.js';
 
 const configuration = z.strictObject({
   /** Size of the code z. */
@@ -80,12 +74,10 @@ function build(settings: VaeConfiguration, domain: Domain, scope: Scope): Model 
   const decoder = imageDecoder(scope.child('decoder'), settings, image, settings.latent, outputs);
 
   // q(z | x) = N(mean, diag(deviation^2)), eq. 9.
-  const posterior = (x: Tensor): DiagonalGaussian => {
-    const [mean, logDeviation] = tf.split(encoder(x), 2, 1) as [Tensor, Tensor];
-    return { mean, logDeviation };
-  };
+  const posterior = gaussianPosterior(encoder);
   // log p(x | z), nats, for each element of x.
   const logLikelihoodMap = (x: Tensor, code: Tensor): Tensor => pixels.logProbMap(decoder(code), x);
+  const model: LatentVariableModel = { posterior, logLikelihoodMap };
 
   const shape = [image.height, image.width, image.channels];
   const codeNoise: NoiseSpec = { name: 'z', distribution: 'normal', shape: [settings.latent] };
@@ -100,23 +92,7 @@ function build(settings: VaeConfiguration, domain: Domain, scope: Scope): Model 
       {
         name: 'joint',
         steps: [
-          {
-            name: 'elbo',
-            parameters: scope.trainable(),
-            noises: [epsilonNoise],
-            coefficients: {
-              klWeight: step => (settings.warmUpSteps === 0 ? 1 : Math.min(1, step / settings.warmUpSteps)),
-            },
-            // The estimator of eq. 10: the KL term in closed form, one draw of z, mean over the batch.
-            loss({ data, noise, coefficients }) {
-              const q = posterior(data);
-              const drawn = reparameterise(q, noise.epsilon!);
-              const reconstruction = tf.neg(tf.mean(sumPerRow(logLikelihoodMap(data, drawn))));
-              const kl = tf.mean(klToStandardNormal(q));
-              const loss = tf.add(reconstruction, tf.mul(coefficients.klWeight!, kl));
-              return { loss, metrics: { reconstruction, kl, negativeElbo: tf.add(reconstruction, kl) } };
-            },
-          },
+          elboStep(model, { parameters: scope.trainable(), epsilon: epsilonNoise, warmUpSteps: settings.warmUpSteps }),
         ],
       },
     ],
@@ -139,16 +115,10 @@ function build(settings: VaeConfiguration, domain: Domain, scope: Scope): Model 
         },
       },
       {
-        // log p(x | z) + log p(z) - log q(z | x) of one draw: the log-weight of Burda et al. 2015, eq. 8.
         name: 'log_prob',
         inputs: [x, epsilon],
         outputs: [{ name: 'log_prob', role: 'log_prob' }],
-        run(inputs) {
-          const q = posterior(inputs.x!);
-          const drawn = reparameterise(q, inputs.epsilon!);
-          const logJoint = tf.add(sumPerRow(logLikelihoodMap(inputs.x!, drawn)), standardNormalLogProb(drawn));
-          return { log_prob: tf.sub(logJoint, gaussianLogProb(q, drawn)) };
-        },
+        run: inputs => ({ log_prob: logWeight(model, inputs.x!, inputs.epsilon!) }),
       },
       {
         name: 'log_prob_map',
@@ -168,9 +138,4 @@ function build(settings: VaeConfiguration, domain: Domain, scope: Scope): Model 
     },
     conditions: [],
   };
-}
-
-/** noise * temperature, one temperature per row. */
-function perRow(noise: Tensor, temperature: Tensor): Tensor {
-  return tf.mul(noise, tf.reshape(temperature, [-1, 1]));
 }

@@ -1,6 +1,7 @@
 // Convolutions that see only what comes before a pixel in raster order. A mask would multiply half of a k x k kernel by
 // zero; here the other half is left out, and the order comes from padding and from shifting the image once.
 import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
+import { z } from 'zod';
 import { tf } from '../trace/tensorflow.js';
 import { fanInNormal, zeros } from './initialisers.js';
 import type { Scope } from './variable.js';
@@ -11,6 +12,12 @@ export interface MaskedConvolutionOptions {
   /** Height and width k of the kernel that the mask would be laid over; odd. */
   readonly size: number;
 }
+
+/** Of a configuration: the size of a kernel with a middle. */
+export const oddSize = z
+  .int()
+  .min(3)
+  .refine(size => size % 2 === 1, 'must be odd');
 
 /** Half a kernel, the middle included. */
 export const halfOf = (size: number): number => (size + 1) / 2;

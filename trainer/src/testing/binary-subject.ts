@@ -74,10 +74,11 @@ export class BinarySubject {
         const seed = { seed: 1, name, distribution: 'uniform', shape, count: batch, draw: step } as const;
         return [stepNoiseName(spec, name), float32(size, fillNoise(seed))];
       });
-      const { label, ...feeds } = given;
+      const { label, vector, ...feeds } = given;
       const all = {
         ...feeds,
         ...(label && spec.usesLabel && { label }),
+        ...(vector && spec.vectorSize && { vector }),
         ...Object.fromEntries(noises),
         ...scalars(step + 1, step, 0.02),
       };

@@ -39,6 +39,12 @@ export function stepFeeds(step: FedStep, batch: Batch, shape: readonly number[],
       const data = batch.labels?.subarray(from, to) ?? new Int32Array(count).fill(-1);
       feeds[update.feeds.label] = { dtype: 'int32', shape: [count], data };
     }
+    const { vectorSize } = step;
+    if (vectorSize) {
+      const given = vectorsOf(batch, vectorSize, batch.data.length / size);
+      const data = given.subarray(from * vectorSize, to * vectorSize);
+      feeds[update.feeds.vector] = { dtype: 'float32', shape: [count, vectorSize], data };
+    }
     for (const { name, distribution, shape: noiseShape } of step.noises) {
       const key = stepNoiseName(update, name);
       const width = sizeOf(noiseShape);
@@ -49,6 +55,15 @@ export function stepFeeds(step: FedStep, batch: Batch, shape: readonly number[],
     }
   }
   return feeds;
+}
+
+/** Throws INVALID_ARGUMENT where the rows have no vectors of this length. */
+function vectorsOf({ vectors }: Batch, size: number, rows: number): Float32Array<ArrayBuffer> {
+  if (vectors?.length === size * rows) return vectors;
+  const found = vectors
+    ? `vectors of ${vectors.length / rows} numbers`
+    : 'no vectors (an .npz holds them as `vectors`)';
+  throw invalid('data', `the model is conditioned on vectors of ${size} numbers, the data have ${found}`);
 }
 
 function sizeOf(shape: readonly number[]): number {

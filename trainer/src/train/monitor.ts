@@ -124,6 +124,7 @@ export class Monitor {
         const labels = rows?.labels ?? Int32Array.from({ length: batch }, (_, row) => row % this.#classes);
         return { dtype: 'int32', shape, data: labels };
       }
+      if (port.role === 'vector' && rows?.vectors) return { dtype: 'float32', shape, data: rows.vectors };
       const size = shape.reduce((product, length) => product * length, 1);
       const value = port.default ?? 0;
       return port.dtype === 'int32'

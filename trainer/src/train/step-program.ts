@@ -17,18 +17,20 @@ export interface StepProgram {
 }
 
 /** What of a step tells what it is fed. */
-export type FedStep = Pick<StepSpec, 'name' | 'noises' | 'usesLabel' | 'target' | 'repeats'>;
+export type FedStep = Pick<StepSpec, 'name' | 'noises' | 'usesLabel' | 'vectorSize' | 'target' | 'repeats'>;
 
 /** One update of a step, and the names of what it alone is fed. */
 export interface StepUpdate extends FedStep {
-  readonly feeds: { readonly data: string; readonly target: string; readonly label: string };
+  readonly feeds: Readonly<Record<'data' | 'target' | 'label' | 'vector', string>>;
   scalar(name: string): string;
 }
 
 /** The updates that a training step makes: one, or critic1, critic2, ... in a row, each fed under its own name. */
 export function updatesOf(step: FedStep): StepUpdate[] {
   const { repeats = 1 } = step;
-  const feeds = (prefix: string) => ({ data: `${prefix}data`, target: `${prefix}target`, label: `${prefix}label` });
+  const feeds = (prefix: string) => {
+    return { data: `${prefix}data`, target: `${prefix}target`, label: `${prefix}label`, vector: `${prefix}vector` };
+  };
   if (repeats === 1) return [{ ...step, feeds: feeds(''), scalar: name => name }];
   return Array.from({ length: repeats }, (_, index) => {
     const name = `${step.name}${index + 1}`;
@@ -49,6 +51,9 @@ export function batchInputs(step: FedStep, dataShape: readonly number[]): Progra
       ? [{ name: update.feeds.target, dtype: 'float32', shape: ['batch', ...step.target] } as const]
       : []),
     ...(step.usesLabel ? [{ name: update.feeds.label, dtype: 'int32', shape: ['batch'] } as const] : []),
+    ...(step.vectorSize
+      ? [{ name: update.feeds.vector, dtype: 'float32', shape: ['batch', step.vectorSize] } as const]
+      : []),
     ...step.noises.map(({ name, shape }): ProgramInput => {
       return { name: stepNoiseName(update, name), dtype: 'float32', shape: ['batch', ...shape] };
     }),
@@ -61,6 +66,7 @@ export function readBatch(update: StepUpdate, fed: Readonly<Record<string, Tenso
     data: fed[update.feeds.data]!,
     ...(update.target && { target: fed[update.feeds.target]! }),
     ...(update.usesLabel && { label: fed[update.feeds.label]! }),
+    ...(update.vectorSize && { vector: fed[update.feeds.vector]! }),
     noise: Object.fromEntries(update.noises.map(({ name }) => [name, fed[stepNoiseName(update, name)]!])),
   };
 }

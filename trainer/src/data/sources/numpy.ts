@@ -10,7 +10,7 @@ import { sha256 } from '../hash.js';
 import { imageDomain } from '../image-domain.js';
 import type { DataOptions } from '../options.js';
 import type { FormatSource } from '../source.js';
-import { byteStore, floatStore, paired, type Store } from '../store.js';
+import { byteStore, floatStore, paired, type Store, withVectors } from '../store.js';
 import { vectorDomain } from '../vector-domain.js';
 
 /** Names under which arrays are found in a .npz, the likeliest first. */
@@ -20,13 +20,16 @@ const keys = {
   testRows: ['x_test', 'test_images', 'test'],
   testLabels: ['y_test', 'test_labels'],
   targets: ['targets'],
+  vectors: ['vectors_train', 'vectors'],
+  testVectors: ['vectors_test'],
 };
 
 export const numpy: FormatSource = {
   name: 'numpy',
   description:
     '.npy or .npz of rows [count, features] or images [count, height, width(, 1 or 3)], uint8 or floats in [0, 1]; ' +
-    'arrays of a .npz: data or x_train, labels or y_train, x_test, y_test; targets, one for each row of data, make pairs',
+    'arrays of a .npz: data or x_train, labels or y_train, x_test, y_test; targets, one for each row of data, make pairs; ' +
+    'vectors and vectors_test [count, n] are conditioned on',
   accepts: async path => look(path)?.isFile() === true && /\.np[yz]$/i.test(path),
   async open(path, options) {
     const large = /\.npy$/i.test(path) && look(path)!.size > LARGEST_IN_MEMORY ? await fileRows(path) : undefined;
@@ -54,6 +57,8 @@ export const numpy: FormatSource = {
       testRows: find(keys.testRows),
       testLabels: find(keys.testLabels),
       targets: find(keys.targets),
+      vectors: find(keys.vectors),
+      testVectors: find(keys.testVectors),
     };
     return dataset(path, bytes, arrays, options);
   },
@@ -85,6 +90,8 @@ interface Arrays {
   readonly testRows?: NpyArray | undefined;
   readonly testLabels?: NpyArray | undefined;
   readonly targets?: NpyArray | undefined;
+  readonly vectors?: NpyArray | undefined;
+  readonly testVectors?: NpyArray | undefined;
 }
 
 function dataset(path: string, bytes: Uint8Array, arrays: Arrays, options: DataOptions): Dataset {
@@ -102,7 +109,7 @@ function dataset(path: string, bytes: Uint8Array, arrays: Arrays, options: DataO
   const classes = Array.from({ length: greatest + 1 }, (_, label) => String(label));
   const domain = domainOf(rows, classes, options, path);
   const target = targets && domainOf(targets, [], { ...options, binarisation: 'none' }, path);
-  const data = store(rows, domain, labels, path);
+  const data = conditioned(store(rows, domain, labels, path), arrays.vectors, path);
   const total = (rows.shape[0] ?? 0) + (testRows?.shape[0] ?? 0);
   const shape = rows.shape.slice(1).join('x');
   return assemble(
@@ -111,7 +118,7 @@ function dataset(path: string, bytes: Uint8Array, arrays: Arrays, options: DataO
       domain,
       target,
       train: targets && target ? paired(data, store(targets, target, undefined, path)) : data,
-      test: testRows && store(testRows, domain, testLabels, path),
+      test: testRows && conditioned(store(testRows, domain, testLabels, path), arrays.testVectors, path),
       sha256: sha256(bytes),
       licence: 'unknown',
       attribution: '',
@@ -158,6 +165,16 @@ function store(rows: NpyArray, domain: Domain, labels: Int32Array<ArrayBuffer> |
     }
   }
   return floatStore(values, rowSize, labels);
+}
+
+function conditioned(rows: Store, vectors: NpyArray | undefined, path: string): Store {
+  if (!vectors) return rows;
+  if (vectors.shape.length !== 2 || vectors.shape[0] !== rows.count)
+    throw invalid('data', `${path}: vectors have shape [${vectors.shape}]; [${rows.count}, n] is needed`);
+  const values = Float32Array.from(vectors.data);
+  if (values.some(value => !Number.isFinite(value)))
+    throw invalid('data', `${path}: the vectors hold a number that is not finite`);
+  return withVectors(rows, values);
 }
 
 function labelsOf(labels: NpyArray | undefined, rows: NpyArray, path: string): Int32Array<ArrayBuffer> | undefined {

@@ -208,6 +208,25 @@ describe('NumPy arrays', () => {
     await expect(openDataset(write('short.npz', short))).rejects.toThrow(/5 targets; rows are 10/);
   });
 
+  it('reads the vectors that images are to be conditioned on, row by row', async () => {
+    const images = writeNpy([10, 2, 2], Uint8Array.from(numbers(40)));
+    const vectors = writeNpy([10, 2], Float32Array.from(numbers(20)));
+    const { train } = await openDataset(
+      write('conditioned.npz', zipSync({ 'data.npy': images, 'vectors.npy': vectors })),
+    );
+    const { data, vectors: found } = await train.read([3, 0]);
+    // A row's first pixel is 4 times its number, its vector 2 times and one more.
+    for (const row of [0, 1]) {
+      const number = Math.round((255 * data[4 * row]!) / 4);
+      expect(Array.from(found!.subarray(2 * row, 2 * row + 2))).toEqual([2 * number, 2 * number + 1]);
+    }
+    const short = write(
+      'short.npz',
+      zipSync({ 'data.npy': images, 'vectors.npy': writeNpy([9, 2], new Float32Array(18)) }),
+    );
+    await expect(openDataset(short)).rejects.toThrow('vectors have shape [9,2]; [10, n] is needed');
+  });
+
   it('reads rows of features as vectors and keeps their standardisation in the domain', async () => {
     const rows = Float64Array.from([1, 10, 3, 10, 5, 10, 7, 10, 9, 10]);
     const { domain, train } = await openDataset(write('vectors.npy', writeNpy([5, 2], rows)));
