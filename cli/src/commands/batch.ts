@@ -36,7 +36,7 @@ export function batchCommand(): Command {
         }),
       );
       const columns = [...new Set(results.flatMap(({ metrics }) => Object.keys(metrics)))].filter(name =>
-        ['test.nll_nats', 'test.bits_per_dim'].includes(name),
+        ['test.nll_nats', 'test.kl_nats', 'test.bits_per_dim'].includes(name),
       );
       if (flags.json) {
         const metrics = Object.fromEntries(
