@@ -45,13 +45,15 @@ export function pageBuild(outDir: string): InlineConfig {
   };
 }
 
-/** Bundles are the shipped models and the runtime's fixtures; the rest is the page. */
-function fileOf(path: string, folder: string): string {
+/** Bundles are those of `bundles`, or else the shipped models and the runtime's fixtures; the rest is the page. */
+function fileOf(path: string, folder: string, bundles: string | undefined): string {
   if (!path.startsWith('/bundles/')) return join(folder, path === '/' ? 'index.html' : path);
-  return join(path.startsWith('/bundles/mnist-') ? models : fixtures, path.slice('/bundles'.length));
+  const own = path.startsWith('/bundles/mnist-') ? models : fixtures;
+  return join(bundles ?? own, path.slice('/bundles'.length));
 }
 
-export async function hostPage(): Promise<PageHost> {
+/** `bundles` is a folder of bundles to serve instead of the usual ones. */
+export async function hostPage({ bundles }: { readonly bundles?: string } = {}): Promise<PageHost> {
   const folder = await mkdtemp(join(tmpdir(), 'genserve-page-'));
   await build(pageBuild(folder));
   const requests: string[] = [];
@@ -60,7 +62,7 @@ export async function hostPage(): Promise<PageHost> {
   const server = createServer(async (request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
     requests.push(path);
-    const file = fileOf(path, folder);
+    const file = fileOf(path, folder, bundles);
     const size = await stat(file).then(
       stats => (stats.isFile() ? stats.size : undefined),
       () => undefined,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type ClientGenerator, loadGenerator } from '@genserve/sdk';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { chromiumOptions } from '../support/chromium.js';
+import { chromiumOptions, webGpuOptions } from '../support/chromium.js';
 import { memoryGrowth } from './memory.js';
 import type {} from './page/main.js';
 import { type Answer, hostPage, type PageHost } from './page-host.js';
@@ -365,9 +365,7 @@ describe('the choice of backend', () => {
     let withGpu: Browser;
     let gpuPage: Page;
     beforeAll(async () => {
-      const flags = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
-      const args = [...(chromiumOptions.args ?? []).filter(flag => flag !== '--disable-gpu'), ...flags];
-      withGpu = await chromium.launch({ ...chromiumOptions, args });
+      withGpu = await chromium.launch(webGpuOptions);
     });
     beforeEach(async () => {
       gpuPage = await withGpu.newPage();

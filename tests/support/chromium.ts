@@ -13,3 +13,13 @@ export const chromiumOptions: LaunchOptions = {
     '--disable-sync',
   ],
 };
+
+/** The same with a WebGPU adapter that needs no GPU. */
+export const webGpuOptions: LaunchOptions = {
+  ...chromiumOptions,
+  args: [
+    ...(chromiumOptions.args ?? []).filter(flag => flag !== '--disable-gpu'),
+    '--enable-unsafe-webgpu',
+    '--use-webgpu-adapter=swiftshader',
+  ],
+};
