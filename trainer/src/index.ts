@@ -21,6 +21,8 @@ export * from './evaluate/held-out-page.js';
 export * from './evaluate/latent.js';
 export * from './evaluate/likelihood.js';
 export * from './evaluate/ranking.js';
+export * from './evaluate/samples/judge.js';
+export * from './evaluate/samples/measure.js';
 export * from './evaluate/samples/sheets.js';
 export * from './export/export-bundle.js';
 export * from './export/open.js';

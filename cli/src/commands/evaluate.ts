@@ -20,6 +20,7 @@ interface Flags extends AnomalyFlags, HeldOutFlags {
   readonly seed: number;
   readonly variant?: string;
   readonly out?: string;
+  readonly classifier?: string;
   readonly json?: boolean;
 }
 
@@ -31,7 +32,7 @@ export function evaluateCommand(): Command {
     .addOption(
       new Option(
         '--metric <name>',
-        'what to measure: nll, the negative log-likelihood (the default); latent, what codes hold; samples, sheets to look at; accuracy, of a classifier; anomaly, with --anomaly',
+        'what to measure: nll, the negative log-likelihood (the default); latent, what codes hold; samples, sheets to look at, and with --classifier how good they are; accuracy, of a classifier; anomaly, with --anomaly',
       ).choices(['nll', 'latent', 'samples', 'accuracy', 'anomaly']),
     )
     .option(
@@ -50,12 +51,13 @@ export function evaluateCommand(): Command {
     .option('--steps <count>', 'or so many steps', positiveInteger)
     .option('--runs <folder>', 'of the protocol', 'runs')
     .option('--k <count>', 'importance samples for a bound; 100 when absent', positiveInteger)
-    .option('--limit <rows>', 'only the first rows', positiveInteger)
+    .option('--limit <rows>', 'only the first rows; of samples to judge, how many, 10000 when absent', positiveInteger)
     .addOption(
       new Option('--split <part>', 'part of the data').choices(['train', 'calibration', 'test']).default('test'),
     )
-    .option('--seed <number>', 'of binarisation and importance samples', wholeNumber, 0)
+    .option('--seed <number>', 'of samples, binarisation and importance samples', wholeNumber, 0)
     .option('--variant <name>', 'e.g. float16; the float32 graphs when absent')
+    .option('--classifier <bundle>', 'that judges samples, of the family classifier')
     .option('--out <folder>', 'of sheets; samples/<name>-<version> when absent')
     .addOption(jsonOption())
     .addHelpText('after', examples)
@@ -65,10 +67,13 @@ export function evaluateCommand(): Command {
       const folder = bundleFolder(reference);
       const { metric = flags.anomaly === undefined ? 'nll' : 'anomaly' } = flags;
       if (metric === 'anomaly') return await evaluateAnomalies(folder, flags);
+      if (flags.classifier !== undefined && metric !== 'samples')
+        throw invalid('classifier', 'judges samples: it goes with --metric samples');
+      const classifier = flags.classifier && bundleFolder(flags.classifier);
       const { evaluate, openDataset } = await import('@genserve/trainer');
       const dataset = await openDataset(flags.data);
       const { metrics, context } = await interruptible('stopping', signal =>
-        evaluate(folder, dataset, { ...flags, metric, signal, onProgress: counter('rows') }),
+        evaluate(folder, dataset, { ...flags, metric, classifier, signal, onProgress: counter('rows') }),
       );
       if (flags.json) printFigures({ metrics, context });
       else {
@@ -87,6 +92,7 @@ const examples = `
 Examples:
   $ genserve evaluate models/mnist-vae --data mnist --limit 1000 --k 100
   $ genserve evaluate models/mnist-vae --data mnist --metric samples --out sheets
+  $ genserve evaluate models/mnist-dcgan --data mnist --metric samples --classifier models/mnist-classifier --seed 1
   $ genserve evaluate models/fashion-vae --data fashion-mnist --anomaly mnist,constant,noise,emoji
   $ genserve evaluate --protocol held-out-class --data mnist --families vae,gated-pixelcnn --runs runs/held-out
 `;

@@ -1,7 +1,8 @@
 // How often a bundle's `classify` is right.
-import { type BundleGenerator, buildFeeds, findOperation, float32, GenserveError } from '@genserve/runtime';
+import { type BundleGenerator, findOperation, GenserveError } from '@genserve/runtime';
 import { rowsInOrder } from '../data/batches.js';
 import type { Split } from '../data/dataset.js';
+import { outputRows } from './operation-rows.js';
 
 export interface AccuracyOptions {
   /** First rows of the split; all when absent. */
@@ -22,22 +23,19 @@ const ROWS_PER_CHUNK = 200;
 
 /** Throws OPERATION_UNSUPPORTED where the bundle has no `classify`, INVALID_ARGUMENT where no row has a label. */
 export async function evaluateAccuracy(
-  { manifest, runner }: BundleGenerator,
+  generator: BundleGenerator,
   split: Split,
   { limit = split.count, signal, onProgress }: AccuracyOptions = {},
 ): Promise<Accuracy> {
-  const operation = findOperation(manifest, 'classify');
-  const port = operation.inputs.find(({ role }) => role === 'data')!; // every classifier's
-  const output = operation.outputs.find(({ role }) => role === 'logits')!;
+  const { manifest } = generator;
+  findOperation(manifest, 'classify');
   const rows = Math.min(limit, split.count);
   const right = new Map<number, boolean[]>();
   for (let first = 0; first < rows; first += ROWS_PER_CHUNK) {
     signal?.throwIfAborted();
     const count = Math.min(ROWS_PER_CHUNK, rows - first);
     const { data, labels } = await rowsInOrder(split, manifest.domain!, { first, count, seed: 0 });
-    const x = float32([count, ...port.shape.slice(1)], data);
-    const feeds = buildFeeds(manifest, operation, count, { [port.name]: x }, { seed: 0 });
-    const logits = (await runner.run(operation.name, feeds, { signal }))[output.name]!.data;
+    const { data: logits } = await outputRows(generator, { name: 'classify', role: 'logits' }, data, count, signal);
     const classes = logits.length / count;
     labels?.forEach((label, row) => {
       if (label < 0) return;

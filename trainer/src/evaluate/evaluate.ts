@@ -5,6 +5,8 @@ import { type OpenOptions, openGenerator } from '../export/open.js';
 import { evaluateAccuracy } from './accuracy.js';
 import { evaluateLatent } from './latent.js';
 import { evaluateLikelihood, type LikelihoodEvaluationOptions } from './likelihood.js';
+import { openJudge } from './samples/judge.js';
+import { drawPictures, measurePictures } from './samples/measure.js';
 import { sampleSheets } from './samples/sheets.js';
 
 export const metricNames = ['nll', 'latent', 'samples', 'accuracy'] as const;
@@ -18,6 +20,8 @@ export interface EvaluateOptions extends OpenOptions, Omit<LikelihoodEvaluationO
   readonly split?: 'train' | 'calibration' | 'test' | undefined;
   /** Folder of sheets; samples/<name>-<version> when absent. */
   readonly out?: string | undefined;
+  /** Folder of a classifier's bundle, for the metric samples: without it there are sheets, and no figures. */
+  readonly classifier?: string | undefined;
 }
 
 export interface Evaluation {
@@ -80,9 +84,16 @@ const measures: Readonly<Record<MetricName, Measure>> = {
     const { name, version } = generator.manifest;
     const out = options.out ?? `samples/${name}-${version}`;
     const sheets = await sampleSheets(generator, dataset[options.split], { ...options, out });
+    const measured = await judgedSamples(generator, dataset, options);
     return {
-      metrics: Object.fromEntries(sheets.map(({ name, images }) => [`images.${name}`, images])),
-      context: Object.fromEntries(sheets.map(({ name, path }) => [name, path])),
+      metrics: {
+        ...Object.fromEntries(sheets.map(({ name, images }) => [`images.${name}`, images])),
+        ...measured?.metrics,
+      },
+      context: {
+        ...Object.fromEntries(sheets.map(({ name, path }) => [name, path])),
+        ...measured?.context,
+      },
     };
   },
 
@@ -91,6 +102,22 @@ const measures: Readonly<Record<MetricName, Measure>> = {
     return { metrics, context: { rows, labelled } };
   },
 };
+
+async function judgedSamples(
+  generator: BundleGenerator,
+  dataset: Dataset,
+  { limit, classifier, ...options }: EvaluateOptions,
+): Promise<Evaluation | undefined> {
+  if (classifier === undefined) return undefined;
+  const { domain } = generator.manifest;
+  const judge = await openJudge(classifier, domain, { threads: options.threads });
+  try {
+    const pictures = await drawPictures(generator, { ...options, count: limit });
+    return await measurePictures(pictures, dataset, { ...options, judge, domain: domain! }); // as the judge checked
+  } finally {
+    await judge.close();
+  }
+}
 
 /** Throws INVALID_ARGUMENT where the data do not have the model's shape. */
 export function checkShape(model: Dataset['domain'] | undefined, dataset: Dataset): void {

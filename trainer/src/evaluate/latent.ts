@@ -2,6 +2,7 @@
 import { type BundleGenerator, findOperation, float32, type Tensor } from '@genserve/runtime';
 import { rowsInOrder } from '../data/batches.js';
 import type { Dataset, Split } from '../data/dataset.js';
+import { squaredDistance } from './distance.js';
 import { variance } from './summary.js';
 
 export interface LatentEvaluationOptions {
@@ -141,9 +142,7 @@ function nearestRows(code: Float32Array, known: Codes, count: number): number[] 
   for (let row = 0; row < known.labels.length; row++) {
     if (known.labels[row]! < 0) continue;
     const limit = best.length < count ? Number.POSITIVE_INFINITY : best[count - 1]!.distance;
-    let distance = 0;
-    for (let unit = 0, at = row * known.units; unit < known.units && distance < limit; unit++, at++)
-      distance += (code[unit]! - known.codes[at]!) ** 2;
+    const distance = squaredDistance(code, 0, known.codes, row * known.units, known.units, limit);
     if (distance >= limit) continue;
     const place = best.findIndex(each => each.distance > distance);
     best.splice(place < 0 ? best.length : place, 0, { row, distance });

@@ -1,0 +1,189 @@
+// Samples measured against data by a classifier, with the figures of real data beside them: what no generator need exceed.
+import {
+  type BundleGenerator,
+  type Domain,
+  domainShape,
+  GenserveError,
+  invalid,
+  sizeOf,
+  toBytes,
+} from '@genserve/runtime';
+import { rowsInOrder } from '../../data/batches.js';
+import type { Dataset, Split } from '../../data/dataset.js';
+import { absoluteDistance, squaredDistance } from '../distance.js';
+import { compare, type Judged, LEAST_ROWS, PRECISION_ROWS } from './compare.js';
+import type { Judge } from './judge.js';
+import { memorisation, NearestDistances } from './memorisation.js';
+import { type RowSet, rowRange } from './row-set.js';
+
+export interface MeasureOptions {
+  /** 'test' when absent: what samples are compared with. */
+  readonly split?: 'train' | 'calibration' | 'test' | undefined;
+  /** Of pairs and of binarisation; 0 when absent. */
+  readonly seed?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Rows that were judged. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+export interface Pictures {
+  /** Rows of height * width * channels, in [0, 1]. */
+  readonly images: RowSet;
+  /** Asked for; -1: none. */
+  readonly labels: readonly number[];
+}
+
+export interface SampleMeasures {
+  /** Those of `compare`; the same of real data as real.<name>; memorisation.<space>.<name>. */
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly context: Readonly<Record<string, string | number>>;
+}
+
+const SAMPLES = 10_000;
+/** Rows whose nearest training row is looked for, of samples and of test data each. */
+const MEMORISATION_ROWS = 250;
+const ROWS_PER_CHUNK = 200;
+
+/**
+ * `count` samples of a bundle, 10,000 when absent, of its classes in turn where it knows classes: at 256 levels, as picture
+ * files hold them and real data have them.
+ */
+export async function drawPictures(
+  generator: BundleGenerator,
+  {
+    count = SAMPLES,
+    seed = 0,
+    signal,
+  }: Pick<MeasureOptions, 'seed' | 'signal'> & { readonly count?: number | undefined },
+): Promise<Pictures> {
+  const classes = generator.manifest.conditions.find(({ kind }) => kind === 'label')?.size ?? 0;
+  const labels = Array.from({ length: count }, (_, row) => (classes > 0 ? row % classes : -1));
+  let images: Float32Array | undefined;
+  for (let first = 0; first < count; first += ROWS_PER_CHUNK) {
+    const part = labels.slice(first, first + ROWS_PER_CHUNK);
+    const label = classes > 0 ? part : undefined;
+    const { data } = await generator.sample({ count: part.length, firstIndex: first, label, seed, signal });
+    const width = data.data.length / part.length;
+    images ??= new Float32Array(count * width);
+    images.set(
+      Float32Array.from(toBytes(data), byte => byte / 255),
+      first * width,
+    );
+  }
+  const data = images ?? new Float32Array(0);
+  return { images: { count, width: data.length / count, data }, labels };
+}
+
+/**
+ * `domain` is the model's, whose binarisation real rows get too. Real data are as many rows of the split, and of train (of
+ * test for the split train) for the figures real.*. Throws INVALID_ARGUMENT for fewer than 20 rows, and
+ * OPERATION_UNSUPPORTED where there are no pictures.
+ */
+export async function measurePictures(
+  pictures: Pictures,
+  dataset: Dataset,
+  { judge, domain, ...options }: MeasureOptions & { readonly judge: Judge; readonly domain: Domain },
+): Promise<SampleMeasures> {
+  const { split = 'test', seed = 0, signal, onProgress } = options;
+  if (!domain.image) throw new GenserveError('OPERATION_UNSUPPORTED', 'only samples that are pictures can be judged');
+  const other = split === 'train' ? 'test' : 'train';
+  const counts = [pictures.images.count, dataset[split].count, dataset[other].count];
+  if (Math.min(...counts) < LEAST_ROWS)
+    throw invalid('limit', `at least ${LEAST_ROWS} samples and rows are needed, there are ${Math.min(...counts)}`);
+  const [wanted, train] = [pictures.images.count, dataset.train.count];
+  const queries = Math.min(MEMORISATION_ROWS, wanted, dataset.test.count);
+  const total = Math.min(wanted, dataset[split].count) + Math.min(wanted, dataset[other].count) + wanted + train;
+  let done = 0;
+  const onRows = (rows: number) => {
+    done += rows;
+    onProgress?.(done, total);
+  };
+  const judging = { signal, onRows };
+  const judged = async ({ images, labels }: Pictures): Promise<Judged> => ({
+    images,
+    labels,
+    judgement: await judge.judge(images, judging),
+  });
+
+  const samples = await judged(pictures);
+  const data = await judged(await readPictures(dataset[split], domain, { count: wanted, seed }));
+  const ceiling = await judged(await readPictures(dataset[other], domain, { count: wanted, seed }));
+  const comparing = { shape: domain.image, classNames: judge.classNames, seed };
+  const real = Object.entries(compare(ceiling, data, comparing));
+  const near = await nearestToTrain(samples, dataset, { judge, domain, queries, seed, judging });
+  return {
+    metrics: {
+      ...compare(samples, data, comparing),
+      ...Object.fromEntries(real.map(([name, value]) => [`real.${name}`, value])),
+      ...near,
+    },
+    context: {
+      classifier: judge.name,
+      classifier_sha256: judge.hash,
+      samples: wanted,
+      rows: data.images.count,
+      real: other,
+      real_rows: ceiling.images.count,
+      precision_rows: Math.min(PRECISION_ROWS, wanted, data.images.count),
+      memorisation_rows: queries,
+      seed,
+    },
+  };
+}
+
+interface NearestOptions {
+  readonly judge: Judge;
+  readonly domain: Domain;
+  readonly queries: number;
+  readonly seed: number;
+  readonly judging: Parameters<Judge['judge']>[1];
+}
+
+/** In pixels by both distances and in features: all of train passes by, part by part. */
+async function nearestToTrain(samples: Judged, dataset: Dataset, options: NearestOptions) {
+  const { judge, domain, queries, seed, judging } = options;
+  const test = await readPictures(dataset.test, domain, { count: queries, seed });
+  const testFeatures = (await judge.judge(test.images)).features;
+  const both = (ofSamples: RowSet, ofTest: RowSet, distance: typeof squaredDistance) => ({
+    samples: new NearestDistances(rowRange(ofSamples, 0, queries), distance),
+    test: new NearestDistances(ofTest, distance),
+  });
+  const spaces = {
+    pixels_l1: both(samples.images, test.images, absoluteDistance),
+    pixels_l2: both(samples.images, test.images, squaredDistance),
+    features: both(samples.judgement.features, testFeatures, squaredDistance),
+  };
+  for (let first = 0; first < dataset.train.count; first += ROWS_PER_CHUNK) {
+    const { images } = await readPictures(dataset.train, domain, { first, count: ROWS_PER_CHUNK, seed });
+    const { features } = await judge.judge(images, judging);
+    for (const [name, pair] of Object.entries(spaces))
+      for (const nearest of Object.values(pair)) nearest.see(name === 'features' ? features : images);
+  }
+  const metrics: Record<string, number> = {};
+  for (const [name, pair] of Object.entries(spaces)) {
+    const found = memorisation(lengths(pair.samples), lengths(pair.test));
+    metrics[`memorisation.${name}.sample_median`] = found.sampleMedian;
+    metrics[`memorisation.${name}.test_quantile_5`] = found.testQuantile;
+    metrics[`memorisation.${name}.flag`] = Number(found.memorised);
+  }
+  return metrics;
+}
+
+const lengths = ({ distances, distance }: NearestDistances): Float64Array =>
+  distance === squaredDistance ? distances.map(Math.sqrt) : distances;
+
+interface Range {
+  /** 0 when absent. */
+  readonly first?: number;
+  readonly count: number;
+  readonly seed: number;
+}
+
+async function readPictures(split: Split, domain: Domain, { first = 0, count, seed }: Range): Promise<Pictures> {
+  const read = Math.min(count, split.count - first);
+  const { data, labels } = await rowsInOrder(split, domain, { first, count: read, seed });
+  return {
+    images: { count: read, width: sizeOf(domainShape(domain)), data },
+    labels: Array.from(labels ?? new Int32Array(read).fill(-1)),
+  };
+}
