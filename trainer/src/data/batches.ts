@@ -74,6 +74,11 @@ export async function rowsInOrder(
 ): Promise<Rows> {
   const count = Math.min(range.count, split.count - range.first);
   const indices = Array.from({ length: count }, (_, i) => range.first + i);
+  return await rowsAt(split, domain, indices, range.seed);
+}
+
+/** These rows, binarised by (seed, row). */
+export async function rowsAt(split: Split, domain: Domain, indices: readonly number[], seed: number): Promise<Rows> {
   const rows = await split.read(indices);
-  return { ...rows, data: binarise(rows.data, domain, { seed: range.seed, draw: 0, samples: indices }) };
+  return { ...rows, data: binarise(rows.data, domain, { seed, draw: 0, samples: indices }) };
 }

@@ -8,8 +8,9 @@ import {
   sizeOf,
   toBytes,
 } from '@genserve/runtime';
-import { rowsInOrder } from '../../data/batches.js';
+import { rowsAt } from '../../data/batches.js';
 import type { Dataset, Split } from '../../data/dataset.js';
+import { permutation } from '../../data/order.js';
 import { absoluteDistance, squaredDistance } from '../distance.js';
 import { compare, type Judged, LEAST_ROWS, PRECISION_ROWS } from './compare.js';
 import type { Judge } from './judge.js';
@@ -19,7 +20,7 @@ import { type RowSet, rowRange } from './row-set.js';
 export interface MeasureOptions {
   /** 'test' when absent: what samples are compared with. */
   readonly split?: 'train' | 'calibration' | 'test' | undefined;
-  /** Of pairs and of binarisation; 0 when absent. */
+  /** Of the rows of data, of pairs and of binarisation; 0 when absent. */
   readonly seed?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Rows that were judged. */
@@ -106,8 +107,8 @@ export async function measurePictures(
   });
 
   const samples = await judged(pictures);
-  const data = await judged(await readPictures(dataset[split], domain, { count: wanted, seed }));
-  const ceiling = await judged(await readPictures(dataset[other], domain, { count: wanted, seed }));
+  const data = await judged(await drawRows(dataset[split], domain, wanted, seed));
+  const ceiling = await judged(await drawRows(dataset[other], domain, wanted, seed));
   const comparing = { shape: domain.image, classNames: judge.classNames, seed };
   const real = Object.entries(compare(ceiling, data, comparing));
   const near = await nearestToTrain(samples, dataset, { judge, domain, queries, seed, judging });
@@ -142,7 +143,7 @@ interface NearestOptions {
 /** In pixels by both distances and in features: all of train passes by, part by part. */
 async function nearestToTrain(samples: Judged, dataset: Dataset, options: NearestOptions) {
   const { judge, domain, queries, seed, judging } = options;
-  const test = await readPictures(dataset.test, domain, { count: queries, seed });
+  const test = await drawRows(dataset.test, domain, queries, seed);
   const testFeatures = (await judge.judge(test.images)).features;
   const both = (ofSamples: RowSet, ofTest: RowSet, distance: typeof squaredDistance) => ({
     samples: new NearestDistances(rowRange(ofSamples, 0, queries), distance),
@@ -154,7 +155,9 @@ async function nearestToTrain(samples: Judged, dataset: Dataset, options: Neares
     features: both(samples.judgement.features, testFeatures, squaredDistance),
   };
   for (let first = 0; first < dataset.train.count; first += ROWS_PER_CHUNK) {
-    const { images } = await readPictures(dataset.train, domain, { first, count: ROWS_PER_CHUNK, seed });
+    const count = Math.min(ROWS_PER_CHUNK, dataset.train.count - first);
+    const indices = Array.from({ length: count }, (_, i) => first + i);
+    const { images } = await readPictures(dataset.train, domain, indices, seed);
     const { features } = await judge.judge(images, judging);
     for (const [name, pair] of Object.entries(spaces))
       for (const nearest of Object.values(pair)) nearest.see(name === 'features' ? features : images);
@@ -172,18 +175,16 @@ async function nearestToTrain(samples: Judged, dataset: Dataset, options: Neares
 const lengths = ({ distances, distance }: NearestDistances): Float64Array =>
   distance === squaredDistance ? distances.map(Math.sqrt) : distances;
 
-interface Range {
-  /** 0 when absent. */
-  readonly first?: number;
-  readonly count: number;
-  readonly seed: number;
+/** Drawn by seed: the first rows of a set may be of one class, or easier than the rest, as MNIST's test digits are. */
+async function drawRows(split: Split, domain: Domain, count: number, seed: number): Promise<Pictures> {
+  const order = permutation(split.count, seed, 'measured-rows');
+  return await readPictures(split, domain, Array.from(order.subarray(0, count)), seed);
 }
 
-async function readPictures(split: Split, domain: Domain, { first = 0, count, seed }: Range): Promise<Pictures> {
-  const read = Math.min(count, split.count - first);
-  const { data, labels } = await rowsInOrder(split, domain, { first, count: read, seed });
+async function readPictures(split: Split, domain: Domain, indices: readonly number[], seed: number): Promise<Pictures> {
+  const { data, labels } = await rowsAt(split, domain, indices, seed);
   return {
-    images: { count: read, width: sizeOf(domainShape(domain)), data },
-    labels: Array.from(labels ?? new Int32Array(read).fill(-1)),
+    images: { count: indices.length, width: sizeOf(domainShape(domain)), data },
+    labels: Array.from(labels ?? new Int32Array(indices.length).fill(-1)),
   };
 }
