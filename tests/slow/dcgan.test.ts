@@ -21,7 +21,7 @@ it('draws every digit, and each so that the classifier is sure, after half an ho
     const judged = ['--data', 'mnist', '--metric', 'samples', '--classifier', classifier.bundle, '--seed', '1'];
     const { metrics, context } = await genserve(['evaluate', bundle, ...judged, '--out', `${folder}/sheets`], root);
     const command =
-      'genserve evaluate models/mnist-dcgan --metric samples --classifier models/mnist-classifier --seed 1';
+      'genserve evaluate models/mnist-dcgan --data mnist --metric samples --classifier models/mnist-classifier --seed 1';
     record('mnist-dcgan', command, { ...metrics, training_minutes: minutes }, context);
     expect(metrics.classifier_score).toBeGreaterThanOrEqual(9);
     expect(metrics.smallest_class_share).toBeGreaterThanOrEqual(0.05);

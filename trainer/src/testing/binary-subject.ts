@@ -80,7 +80,7 @@ export class BinarySubject {
         ...(label && spec.usesLabel && { label }),
         ...(vector && spec.vectorSize && { vector }),
         ...Object.fromEntries(noises),
-        ...scalars(step + 1, step, 0.02),
+        ...scalars(step + 1, step, 0.01),
       };
       loss = (await executable.run(all, state)).loss!.data[0]!;
     }
@@ -126,7 +126,7 @@ export interface ServedOperation {
 
 const training = trainingSettings.parse({
   batch: 1,
-  optimiser: { name: 'adam', learningRate: 0.02 },
+  optimiser: { name: 'adam', learningRate: 0.01 },
   parameterAverage: 0,
 });
 

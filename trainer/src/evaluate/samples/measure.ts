@@ -175,7 +175,7 @@ async function nearestToTrain(samples: Judged, dataset: Dataset, options: Neares
 const lengths = ({ distances, distance }: NearestDistances): Float64Array =>
   distance === squaredDistance ? distances.map(Math.sqrt) : distances;
 
-/** Drawn by seed: the first rows of a set may be of one class, or easier than the rest, as MNIST's test digits are. */
+/** Drawn by seed: the first rows of a set may be of one class. */
 async function drawRows(split: Split, domain: Domain, count: number, seed: number): Promise<Pictures> {
   const order = permutation(split.count, seed, 'measured-rows');
   return await readPictures(split, domain, Array.from(order.subarray(0, count)), seed);
