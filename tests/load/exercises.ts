@@ -1,5 +1,6 @@
 // What a server must live through, at any size: the fast tier asks for a little of each, the slow tier for all of it.
 import { connect, type Socket } from 'node:net';
+import { models } from '../support/paths.js';
 import { privateBytes, ServeProcess } from '../support/serve-process.js';
 import { type Ask, asksOf, difference, hangUp, type Outcome } from './requests.js';
 
@@ -64,9 +65,19 @@ export async function termination(callers: number, seconds: number): Promise<Fig
 
 /** More at once than the queue takes. */
 export async function burst(requests: number): Promise<Figures> {
-  await using server = await ServeProcess.start('--set', 'queue.maxSteps=20');
+  await using server = await ServeProcess.start(
+    '--models',
+    models,
+    '--control',
+    'explicit',
+    '--set',
+    'repository.load=[mnist-pixelcnn]',
+    '--set',
+    'queue.maxSteps=20',
+  );
+  // Drawn pixel by pixel: no machine answers as fast as these requests arrive.
   const ask = async (seed: number) => {
-    const response = await server.post('/v1/models/mnist-vae:sample', { count: 50, seed });
+    const response = await server.post('/v1/models/mnist-pixelcnn:sample', { count: 8, seed });
     await response.arrayBuffer();
     return { status: response.status, retryAfter: Number(response.headers.get('retry-after')) };
   };
