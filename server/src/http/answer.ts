@@ -1,4 +1,5 @@
 // A verb's responses in the form that the caller accepts: JSON, lines of JSON, binary, a picture or a NumPy array.
+import type { IncomingMessage } from 'node:http';
 import {
   encodeBodyParts,
   encodeFrame,
@@ -8,10 +9,12 @@ import {
   type NpyData,
   writeNpy,
 } from '@genserve/runtime';
-import type { Request as HttpRequest, Response as HttpResponse } from 'express';
+import accepts from 'accepts';
 import type { Verb } from '../verbs/verb.js';
 import { errorBody, toGenserveError } from './errors.js';
 import { toFrameMessage } from './frame-message.js';
+import type { Answer } from './scope.js';
+import { sendBytes, sendJson } from './send.js';
 
 /** Forms of a response that only some verbs have. */
 export interface Views<Response> {
@@ -44,7 +47,7 @@ export const formNames: Readonly<Record<string, Form>> = {
 
 /** By the name in the URL where there is one, else by `Accept`. @throws UNSUPPORTED_MEDIA_TYPE where the verb gives no such form. */
 export function chooseForm<Response>(
-  request: HttpRequest,
+  request: IncomingMessage,
   named: string | undefined,
   verb: Answering<Response>,
   views: Views<Response>,
@@ -60,17 +63,21 @@ export function chooseForm<Response>(
     const message = `format: ${verb.name} gives ${given.join(', ')}; asked for was ${named}`;
     throw new GenserveError('UNSUPPORTED_MEDIA_TYPE', message, { field: 'format' });
   }
-  const accepted = request.accepts(forms.map(form => media[form]));
+  const wanted = request.headers.accept;
+  // What most callers send, for whom nothing is to be weighed.
+  const plain = wanted === undefined ? 'json' : forms.find(form => media[form] === wanted);
+  if (plain !== undefined) return plain;
+  const accepted = accepts(request).types(forms.map(form => media[form]));
   const chosen = forms.find(form => media[form] === accepted);
   if (chosen !== undefined) return chosen;
   const given = forms.map(form => media[form]).join(', ');
-  const message = `Accept: ${verb.name} gives ${given}; asked for was ${request.headers.accept}`;
+  const message = `Accept: ${verb.name} gives ${given}; asked for was ${wanted}`;
   throw new GenserveError('UNSUPPORTED_MEDIA_TYPE', message, { field: 'Accept' });
 }
 
 /** Sends the whole answer. What fails before the first byte is thrown; later, a stream ends with the error. */
 export async function sendAnswer<Response>(
-  response: HttpResponse,
+  response: Answer,
   form: Form,
   verb: Answering<Response>,
   views: Views<Response>,
@@ -84,30 +91,25 @@ export async function sendAnswer<Response>(
   const whole = verb.join?.(collected) ?? first;
   if (whole === undefined) throw new GenserveError('INTERNAL', `${verb.name} gave no answer`);
   if (form === 'picture' && views.picture !== undefined) {
-    response.type(media.picture).send(await views.picture(whole));
+    sendBytes(response, media.picture, [await views.picture(whole)]);
   } else if (form === 'array' && views.array !== undefined) {
     const { shape, data } = views.array(whole);
-    response.type(media.array).send(Buffer.from(writeNpy(shape, data).buffer));
+    sendBytes(response, media.array, [writeNpy(shape, data)]);
   } else if (form === 'body') {
     sendBody(response, toFrameMessage(whole));
   } else {
-    response.json(verb.response.toJSON(whole));
+    sendJson(response, verb.response.toJSON(whole));
   }
 }
 
-/** Its tensors go to the socket as they are: a copy of each would cost more than all else that is done for it. */
-function sendBody(response: HttpResponse, message: Message): void {
+function sendBody(response: Answer, message: Message): void {
   const [head, ...tensors] = encodeBodyParts(message);
-  const length = tensors.reduce((sum, tensor) => sum + tensor.length, head.length);
-  response.type(media.body).set({ [HEAD_LENGTH_HEADER]: String(head.length), 'Content-Length': String(length) });
-  response.cork();
-  for (const part of [head, ...tensors]) response.write(part);
-  response.end();
-  response.uncork();
+  response.setHeader(HEAD_LENGTH_HEADER, head.length);
+  sendBytes(response, media.body, [head, ...tensors]);
 }
 
 async function sendStream<Response>(
-  response: HttpResponse,
+  response: Answer,
   form: 'lines' | 'frames',
   verb: Answering<Response>,
   parts: AsyncIterable<Response>,
@@ -117,7 +119,7 @@ async function sendStream<Response>(
     form === 'lines' ? `${JSON.stringify(verb.response.toJSON(part))}\n` : encodeFrame(toFrameMessage(part));
   try {
     for await (const part of parts) {
-      if (!response.headersSent) response.type(media[form]);
+      if (!response.headersSent) response.setHeader('Content-Type', media[form]);
       if (!response.write(encode(part))) await drained(response, signal);
     }
   } catch (thrown) {
@@ -128,7 +130,7 @@ async function sendStream<Response>(
   response.end();
 }
 
-function drained(response: HttpResponse, signal: AbortSignal): Promise<void> {
+function drained(response: Answer, signal: AbortSignal): Promise<void> {
   return new Promise(resolve => {
     const done = (): void => {
       response.off('drain', done);

@@ -1,8 +1,10 @@
 // Our errors as HTTP: status and {error: {reason, message, field, requestId}}; nothing of the machine leaks out.
+import type { IncomingMessage } from 'node:http';
 import { type ErrorJson, GenserveError, REASONS } from '@genserve/runtime';
-import type { ErrorRequestHandler, Request, Response } from 'express';
 import { publicError } from '../errors.js';
 import { acceptedEncodings } from './body.js';
+import type { Answer } from './scope.js';
+import { sendJson } from './send.js';
 
 export interface ErrorBody {
   readonly error: ErrorJson;
@@ -30,34 +32,30 @@ export function errorBody(error: GenserveError, requestId: string): ErrorBody {
   return { error: { ...error.toJSON(), requestId } };
 }
 
-/** The last handler of the application. An answer that has already begun can only be cut off. */
-export function errorHandler(report: (error: GenserveError, requestId: string) => void): ErrorRequestHandler {
-  return (thrown, request, response, _next) => {
-    const error = toGenserveError(thrown);
-    const requestId: string = response.locals.requestId ?? '';
-    if (error.reason === 'INTERNAL') report(error, requestId);
-    if (response.headersSent || response.destroyed) {
-      response.destroy();
-      return;
-    }
-    sendError(request, response, error);
-  };
+export type Report = (error: GenserveError, requestId: string) => void;
+
+/** What was thrown becomes the answer. One that has already begun can only be cut off. */
+export function answerError(thrown: unknown, request: IncomingMessage, response: Answer, report: Report): void {
+  const error = toGenserveError(thrown);
+  if (error.reason === 'INTERNAL') report(error, response.locals.requestId ?? '');
+  if (response.headersSent || response.destroyed) response.destroy();
+  else sendError(request, response, error);
 }
 
 /** Retry-After is in whole seconds, rounded up. The Open Inference Protocol has its own form: one string, the reason in front. */
 export function sendError(
-  request: Request,
-  response: Response,
+  request: IncomingMessage,
+  response: Answer,
   error: GenserveError,
   status: number = REASONS[error.reason].http,
 ): void {
-  response.status(status);
   response.locals.reason = error.reason;
-  if (error.reason === 'UNAUTHENTICATED') response.set('WWW-Authenticate', 'Bearer');
-  if (error.retryAfterMs !== undefined) response.set('Retry-After', String(Math.ceil(error.retryAfterMs / 1000)));
-  if (error.field === 'Content-Encoding') response.set('Accept-Encoding', acceptedEncodings);
-  const isInference = request.path === '/v2' || request.path.startsWith('/v2/');
-  response.json(
-    isInference ? { error: `${error.reason}: ${error.message}` } : errorBody(error, response.locals.requestId ?? ''),
-  );
+  if (error.reason === 'UNAUTHENTICATED') response.setHeader('WWW-Authenticate', 'Bearer');
+  if (error.retryAfterMs !== undefined) response.setHeader('Retry-After', String(Math.ceil(error.retryAfterMs / 1000)));
+  if (error.field === 'Content-Encoding') response.setHeader('Accept-Encoding', acceptedEncodings);
+  const isInference = /^\/v2(\/|\?|$)/.test(request.url ?? '');
+  const body = isInference
+    ? { error: `${error.reason}: ${error.message}` }
+    : errorBody(error, response.locals.requestId ?? '');
+  sendJson(response, body, status);
 }

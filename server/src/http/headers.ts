@@ -1,4 +1,6 @@
 // Headers of every answer: who may read it from other origins, and what browsers must not do with it.
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import { HEAD_LENGTH_HEADER } from '@genserve/runtime';
 import type { RequestHandler } from 'express';
 import helmet from 'helmet';
@@ -31,8 +33,26 @@ const responseHeaders = [
 ];
 const preflightSeconds = 86_400;
 
-/** @param isolate lets the pages use threads in WebAssembly. @param secure tells browsers to stay with https. */
-export function securityHeaders({ isolate, secure }: { isolate: boolean; secure: boolean }): RequestHandler {
+export interface HeaderSettings {
+  /** Lets the pages use threads in WebAssembly. */
+  readonly isolate: boolean;
+  /** Tells browsers to stay with https. */
+  readonly secure: boolean;
+  readonly cors: boolean;
+}
+
+/** They are the same for all requests, so that they are made once. */
+export function headersOfAnswers(settings: HeaderSettings): readonly (readonly [string, string])[] {
+  const sample = new ServerResponse(new IncomingMessage(new Socket()));
+  securityHeaders(settings)(sample.req, sample, () => {});
+  if (settings.cors) {
+    sample.setHeader('Access-Control-Allow-Origin', '*');
+    sample.setHeader('Access-Control-Expose-Headers', responseHeaders.join(', '));
+  }
+  return sample.getHeaderNames().map(name => [name, String(sample.getHeader(name))] as const);
+}
+
+function securityHeaders({ isolate, secure }: HeaderSettings) {
   return helmet({
     contentSecurityPolicy: {
       useDefaults: false,
@@ -59,9 +79,8 @@ export function securityHeaders({ isolate, secure }: { isolate: boolean; secure:
   });
 }
 
-export const cors: RequestHandler = (request, response, next) => {
-  response.set('Access-Control-Allow-Origin', '*');
-  response.set('Access-Control-Expose-Headers', responseHeaders.join(', '));
+/** Answers a browser that asks whether a page of another origin may send a request. */
+export const preflight: RequestHandler = (request, response, next) => {
   if (request.method !== 'OPTIONS') {
     next();
     return;

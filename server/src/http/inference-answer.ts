@@ -1,11 +1,12 @@
 // Answers of the Open Inference Protocol over HTTP: JSON, with the outputs that are wanted raw behind it in their order.
 import { HEAD_LENGTH_HEADER, utf8 } from '@genserve/runtime';
-import type { Response } from 'express';
 import type { InferenceAnswer, InferenceRequest } from '../inference/infer.js';
 import { bytesOf, datatypeOf, numbersOf } from '../inference/tensors.js';
 import { media } from './answer.js';
+import type { Answer } from './scope.js';
+import { sendBytes, sendJson } from './send.js';
 
-export function sendInference(response: Response, answer: InferenceAnswer, request: InferenceRequest): void {
+export function sendInference(response: Answer, answer: InferenceAnswer, request: InferenceRequest): void {
   const raw: Buffer[] = [];
   const outputs = answer.outputs.map(({ name, tensor }) => {
     const head = { name, datatype: datatypeOf(tensor), shape: tensor.shape };
@@ -21,12 +22,12 @@ export function sendInference(response: Response, answer: InferenceAnswer, reque
     outputs,
   };
   if (raw.length === 0) {
-    response.json(json);
+    sendJson(response, json);
     return;
   }
   const head = utf8(JSON.stringify(json));
-  response.type(media.body).set(HEAD_LENGTH_HEADER, String(head.length));
-  response.send(Buffer.concat([head, ...raw]));
+  response.setHeader(HEAD_LENGTH_HEADER, head.length);
+  sendBytes(response, media.body, [head, ...raw]);
 }
 
 /** An output's own `binary_data` wins over the request's `binary_data_output`. */

@@ -1,5 +1,6 @@
 // The Open Inference Protocol v2 over HTTP: /v2, /v2/models/{model}[/versions/{version}][/ready | /infer], with Triton's
 // extensions /config and /stats.
+import type { IncomingMessage } from 'node:http';
 import { HEAD_LENGTH_HEADER } from '@genserve/runtime';
 import { type Request, type Response, Router } from 'express';
 import { infer } from '../inference/infer.js';
@@ -8,7 +9,7 @@ import { statisticsOf } from '../inference/statistics.js';
 import { readBody } from './body.js';
 import { sendInference } from './inference-answer.js';
 import { readInference } from './inference-request.js';
-import { scopeOf, servicesOf } from './scope.js';
+import { type Answer, headerOf, scopeOf, servicesOf } from './scope.js';
 import { snakeCased } from './snake-case.js';
 import { notAllowed } from './verb-routes.js';
 
@@ -54,22 +55,25 @@ export function inferenceRouter(): Router {
     .route(`${model}/stats`)
     .get((request, response) => statistics(response, request.params.model, versionOf(request)))
     .all(notAllowed('GET'));
-  router
-    .route(`${model}/infer`)
-    .post(async (request, response) => {
-      const services = servicesOf(response);
-      const { repository, limits } = services;
-      const scope = scopeOf(request, response);
-      const { model: name } = request.params;
-      const version = versionOf(request);
-      const { operation } = findInferenceModel(repository, name, version);
-      const bytes = await readBody(request, limits.maxBodyBytes);
-      const body = readInference(request.get(HEAD_LENGTH_HEADER), bytes, operation);
-      const asked = { model: name, version, ...body };
-      sendInference(response, await infer(asked, services, scope), asked);
-    })
-    .all(notAllowed('POST'));
+  router.all(`${model}/infer`, notAllowed('POST'));
   return router;
+}
+
+/** `POST /v2/models/{model}[/versions/{version}]/infer`, found without Express (see `direct.ts`). */
+export async function callInfer(
+  model: string,
+  version: string,
+  request: IncomingMessage,
+  response: Answer,
+): Promise<void> {
+  const services = servicesOf(response);
+  const { repository, limits } = services;
+  const scope = scopeOf(request, response);
+  const { operation } = findInferenceModel(repository, model, version);
+  const bytes = await readBody(request, limits.maxBodyBytes);
+  const body = readInference(headerOf(request, HEAD_LENGTH_HEADER.toLowerCase()), bytes, operation);
+  const asked = { model, version, ...body };
+  sendInference(response, await infer(asked, services, scope), asked);
 }
 
 function versionOf(request: Request<{ model: string; version?: string }>): string {

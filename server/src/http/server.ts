@@ -1,9 +1,9 @@
 // The HTTP side of the server: the express application, its socket, and its end.
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { GenserveError, invalid } from '@genserve/runtime';
-import express, { type Express } from 'express';
+import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import { readTls } from '../access/tls.js';
 import type { Entrance } from '../entrance.js';
 import type { Gauges } from '../observer.js';
@@ -14,14 +14,15 @@ import type { Metrics } from '../telemetry/metrics.js';
 import type { Services } from '../verbs/verb.js';
 import { bundleRouter } from './bundle-routes.js';
 import { compressed } from './compressed.js';
-import { errorHandler, sendError } from './errors.js';
-import { cors, securityHeaders } from './headers.js';
+import { findDirect, type Route } from './direct.js';
+import { answerError, type Report, sendError } from './errors.js';
+import { headersOfAnswers, preflight } from './headers.js';
 import { healthRouter } from './health-routes.js';
 import { inferenceRouter } from './inference-routes.js';
 import { openApiDocument } from './openapi.js';
 import { pages } from './pages.js';
 import { repositoryRouter } from './repository-routes.js';
-import { admitting, watching } from './scope.js';
+import { type Answer, admit, begin } from './scope.js';
 import { telemetryRouter } from './telemetry-routes.js';
 import { verbRouter } from './verb-routes.js';
 
@@ -44,18 +45,50 @@ export interface HttpParts {
   readonly log: Logger;
 }
 
-export function createApp(parts: HttpParts, settings: Settings): Express {
-  const { services, entrance, readiness, metrics, gauges, log } = parts;
+/** Every request's way in: straight to its route where that carries the load, else through Express. */
+function createListener(parts: HttpParts, settings: Settings): RequestListener {
+  const { entrance, log } = parts;
+  const report: Report = (error, requestId) => log.error({ requestId, err: error.cause ?? error }, error.message);
+  const app = createApp(parts, settings, report);
+  const headers = headersOfAnswers({ ...settings, secure: settings.tls.certificate !== undefined });
+  const compress = settings.compress ? compressed() : undefined;
+  const answer = async (route: Route, request: IncomingMessage, response: Answer): Promise<void> => {
+    try {
+      const admitted = admit(request, response, entrance.admission);
+      if (admitted !== undefined) await admitted;
+      await route(request, response);
+    } catch (error) {
+      answerError(error, request, response, report);
+    }
+  };
+  return (request, bare) => {
+    const response = begin(request, bare, entrance.watch);
+    for (const [name, value] of headers) response.setHeader(name, value);
+    const route = findDirect(request);
+    if (route === undefined) app(request, response);
+    else if (compress === undefined || request.headers['accept-encoding'] === undefined)
+      void answer(route, request, response);
+    else compress(request, response, () => void answer(route, request, response));
+  };
+}
+
+function createApp(
+  { services, entrance, readiness, metrics, gauges }: HttpParts,
+  settings: Settings,
+  report: Report,
+): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
   app.set('query parser', 'simple');
-  app.use(watching(entrance.watch));
-  app.use(securityHeaders({ isolate: settings.isolate, secure: settings.tls.certificate !== undefined }));
-  if (settings.cors) app.use(cors);
+  if (settings.cors) app.use(preflight);
   if (settings.compress) app.use(compressed());
   app.use(healthRouter(readiness));
-  app.use(['/v1', '/v2', '/bundles', '/metrics', '/status.json'], admitting(entrance.admission));
+  const admitting: RequestHandler = async (request, response, next) => {
+    await admit(request, response, entrance.admission);
+    next();
+  };
+  app.use(['/v1', '/v2', '/bundles', '/metrics', '/status.json'], admitting);
   app.use(verbRouter());
   app.use(inferenceRouter());
   app.use(repositoryRouter());
@@ -68,7 +101,10 @@ export function createApp(parts: HttpParts, settings: Settings): Express {
   app.use((request, response) => {
     sendError(request, response, invalid('path', `there is no ${request.path}; see /openapi.json`), 404);
   });
-  app.use(errorHandler((error, requestId) => log.error({ requestId, err: error.cause ?? error }, error.message)));
+  // Four parameters make it Express's last handler.
+  const failed: ErrorRequestHandler = (thrown, request, response, _next) =>
+    answerError(thrown, request, response, report);
+  app.use(failed);
   return app;
 }
 
@@ -81,10 +117,11 @@ const patience = {
 };
 
 export async function startHttp(parts: HttpParts, settings: Settings): Promise<HttpServer> {
-  const app = createApp(parts, settings);
+  const listener = createListener(parts, settings);
   const options = { ...patience, maxHeaderSize: settings.limits.maxHeaderBytes };
   const tls = await readTls(settings.tls);
-  const server = tls === undefined ? createServer(options, app) : createSecureServer({ ...options, ...tls }, app);
+  const server =
+    tls === undefined ? createServer(options, listener) : createSecureServer({ ...options, ...tls }, listener);
   const { host, httpPort } = settings;
   await listen(server, host, httpPort);
   return {

@@ -1,4 +1,6 @@
-// The routes of genserve.v1: GET for what describes models, POST /v1/models/{model}[/versions/{version}]:{verb} for the rest.
+// The routes of genserve.v1: GET for what describes models, POST /v1/models/{model}[/versions/{version}]:{verb} for the
+// rest, which are found without Express (see `direct.ts`).
+import type { IncomingMessage } from 'node:http';
 import { generator } from '@genserve/proto/wire';
 import { GenserveError, invalid } from '@genserve/runtime';
 import { type Request as HttpRequest, type Response as HttpResponse, Router } from 'express';
@@ -6,7 +8,7 @@ import * as verbs from '../verbs/table.js';
 import type { Verb, VerbDescription } from '../verbs/verb.js';
 import { chooseForm, formNames, sendAnswer, type Views } from './answer.js';
 import { MessageReader } from './message.js';
-import { scopeOf, servicesOf } from './scope.js';
+import { type Answer, scopeOf, servicesOf } from './scope.js';
 import { anomalyViews, likelihoodViews, sampleViews } from './views.js';
 
 /** One POST route: what the path says after the colon, and how it is answered. */
@@ -16,7 +18,7 @@ export interface VerbRoute {
   readonly streams: boolean;
   readonly pictures: boolean;
   readonly arrays: boolean;
-  handle(target: Target, request: HttpRequest, response: HttpResponse): Promise<void>;
+  handle(target: Target, request: IncomingMessage, response: Answer): Promise<void>;
 }
 
 type Target = Readonly<{ model: string; version: number }>;
@@ -66,6 +68,18 @@ function withFormat<Message extends { format: generator.OutputFormat }>(message:
   return form === 'picture' ? { ...message, format: generator.OutputFormat.FLOAT32 } : message;
 }
 
+/** The verb of `POST /v1/models/{target}`, or `POST /v1/models/{model}/versions/{target}`, whose parts are decoded. */
+export async function callVerb(
+  model: string | undefined,
+  target: string,
+  request: IncomingMessage,
+  response: Answer,
+): Promise<void> {
+  const { before, verb } = splitTarget(target);
+  const found = model === undefined ? { model: before, version: 0 } : { model, version: readVersion(before) };
+  await findRoute(verb).handle(found, request, response);
+}
+
 export function verbRouter(): Router {
   const router = Router();
   router
@@ -80,11 +94,6 @@ export function verbRouter(): Router {
       const target = { model: request.params.model, version: readVersion(before) };
       return describe(verbs.getModel, target, request, response);
     })
-    .post((request, response) => {
-      const { before, verb } = splitTarget(request.params.target);
-      const target = { model: request.params.model, version: readVersion(before) };
-      return findRoute(verb).handle(target, request, response);
-    })
     .all(notAllowed('GET, POST'));
   router
     .route('/v1/models/:target')
@@ -92,10 +101,6 @@ export function verbRouter(): Router {
       const { before: model, verb } = splitTarget(request.params.target);
       if (verb !== '') return notAllowed('POST')(request, response);
       return describe(verbs.getModel, { model }, request, response);
-    })
-    .post((request, response) => {
-      const { before, verb } = splitTarget(request.params.target);
-      return findRoute(verb).handle({ model: before, version: 0 }, request, response);
     })
     .all(notAllowed('GET, POST'));
   return router;
@@ -115,7 +120,7 @@ async function describe<Request, Response>(
   await sendAnswer(response, 'json', verb, {}, verb.answer(message, { services, ...scope }), scope.signal);
 }
 
-/** "mnist-vae:sample" or, decoded by the router, "mnist-vae%3Asample". */
+/** "mnist-vae:sample", which was "mnist-vae%3Asample" perhaps. */
 function splitTarget(target: string): { before: string; verb: string } {
   const colon = target.lastIndexOf(':');
   return colon < 0 ? { before: target, verb: '' } : { before: target.slice(0, colon), verb: target.slice(colon + 1) };
@@ -135,8 +140,9 @@ function readVersion(text: string): number {
   throw invalid('version', `must be an integer of 1 or more, was "${text}"`);
 }
 
-function queryOf(request: HttpRequest): URLSearchParams {
-  return new URL(request.originalUrl, 'http://localhost').searchParams;
+function queryOf({ url = '' }: IncomingMessage): URLSearchParams {
+  const mark = url.indexOf('?');
+  return new URLSearchParams(mark < 0 ? '' : url.slice(mark));
 }
 
 /** The form of the answer that the URL names; what is left in `query` belongs to the message (`format=uint8` does). */
