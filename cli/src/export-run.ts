@@ -2,7 +2,8 @@
 import type { ExportOptions } from '@genserve/trainer';
 import { Option } from 'commander';
 import { positiveInteger } from './options.js';
-import { bytes, type Figures, integer, paint, say } from './output.js';
+import { bytes, type Figures, integer, paint, say, warn } from './output.js';
+import { scoreStages, stageProgress } from './progress.js';
 
 export interface ExportFlags {
   readonly testRows?: number;
@@ -22,13 +23,13 @@ export function exportFlags({ testRows, calibrationRows, description }: ExportFl
   return {
     ...(description !== undefined && { description }),
     ...(calibrationRows !== undefined && { calibrationRows }),
-    ...(testRows !== undefined && { evaluation: { rows: testRows, k: 100 } }),
+    ...(testRows !== undefined && { evaluation: { rows: testRows } }),
   };
 }
 
 const stages = {
   trace: 'tracing the operations',
-  calibrate: 'calibrating scores on held-out data',
+  ...scoreStages,
   evaluate: 'measuring on test data',
   publish: 'publishing',
 };
@@ -38,7 +39,8 @@ export async function exportRun(folder: string, options: ExportOptions): Promise
   const { exportBundle } = await import('@genserve/trainer');
   const published = await exportBundle(folder, {
     ...options,
-    onProgress: stage => say(paint('dim', `${stages[stage]} …`)),
+    onProgress: stageProgress(stages),
+    onWarning: warn,
   });
   const { manifest } = published;
   const size = manifest.files.reduce((sum, file) => sum + file.bytes, 0);

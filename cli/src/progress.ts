@@ -76,15 +76,42 @@ function bar(progress: number): string {
   return paint('cyan', '━'.repeat(full)) + paint('dim', '─'.repeat(barWidth - full));
 }
 
-/** Draws how far a count has come, on a terminal only. */
+/** Shows how far a count has come and how long the rest will take. */
 export function counter(unit: string): (done: number, total: number) => void {
-  if (!process.stderr.isTTY) return () => undefined;
-  let shownAt = 0;
+  const terminal = process.stderr.isTTY === true;
+  const startedAt = performance.now();
+  let shownAt = startedAt;
   return (done, total) => {
-    if (done < total && performance.now() - shownAt < drawMs) return;
-    shownAt = performance.now();
-    process.stderr.write(
-      `\r\x1b[K${bar(done / total)} ${integer(done)}/${integer(total)} ${unit}${done < total ? '' : '\n'}`,
-    );
+    const now = performance.now();
+    const last = done >= total;
+    if (terminal ? !last && now - shownAt < drawMs : last || now - shownAt < lineMs) return;
+    shownAt = now;
+    const left = last ? '' : `, ${duration(((now - startedAt) / 1000 / done) * (total - done))} left`;
+    const text = `${integer(done)}/${integer(total)} ${unit}${left}`;
+    if (terminal) process.stderr.write(`\r\x1b[K${bar(done / total)} ${text}${last ? '\n' : ''}`);
+    else say(text);
+  };
+}
+
+/** What is done to the anomaly scores of a bundle. */
+export const scoreStages = {
+  fit: 'fitting scores on normal data',
+  recommend: 'choosing a score on synthetic anomalies',
+  calibrate: 'calibrating scores on held-out data',
+};
+
+/** Says which stage of several begins, and counts the rows of those that go through rows. */
+export function stageProgress<Stage extends string>(
+  names: Readonly<Record<Stage, string>>,
+): (stage: Stage, done?: number, total?: number) => void {
+  let current: Stage | undefined;
+  let count = counter('rows');
+  return (stage, done, total) => {
+    if (stage !== current) {
+      say(paint('dim', `${names[stage]} …`));
+      count = counter('rows');
+    }
+    current = stage;
+    if (done !== undefined && total !== undefined) count(done, total);
   };
 }

@@ -6,7 +6,8 @@ import { Command } from 'commander';
 import { bundleFolder } from '../bundle.js';
 import { openDataFor } from '../model-data.js';
 import { jsonOption, positiveInteger } from '../options.js';
-import { integer, print, printFigures } from '../output.js';
+import { integer, print, printFigures, warn } from '../output.js';
+import { scoreStages, stageProgress } from '../progress.js';
 
 interface Flags {
   readonly data: string;
@@ -37,7 +38,12 @@ export function calibrateCommand(): Command {
       const { recalibrate } = await import('@genserve/trainer');
       const dataset = await openDataFor(manifest, flags.data);
       const out = flags.out ?? dirname(dirname(folder));
-      const published = await recalibrate(folder, dataset, { ...flags, out });
+      const published = await recalibrate(folder, dataset, {
+        ...flags,
+        out,
+        onProgress: stageProgress(scoreStages),
+        onWarning: warn,
+      });
       const counts = published.manifest.scores.map(({ name, calibration }) => [name, calibration?.count ?? 0] as const);
       if (flags.json) {
         const metrics = Object.fromEntries(counts.map(([name, rows]) => [`calibration.${name}.rows`, rows]));

@@ -60,13 +60,10 @@ function formulaOf(score: Score): Formula {
 function valuesOf(calls: Calls, data: Tensor, options: AnomalyOptions) {
   const { manifest } = calls;
   const rows = rowsOf(data, 'data');
-  const cache = new Map<string, Promise<unknown>>();
-  const once = <T>(key: string, make: () => Promise<T>): Promise<T> => {
-    const kept = cache.get(key) as Promise<T> | undefined; // a key is used with one type
-    if (kept) return kept;
-    const made = make();
-    cache.set(key, made);
-    return made;
+  const cache = new Map<string, unknown>();
+  const once = <T>(key: string, make: () => T): T => {
+    if (!cache.has(key)) cache.set(key, make());
+    return cache.get(key) as T; // a key is used with one type
   };
   const compute = (score: Score): Promise<Float64Array> =>
     once(`score ${score.name}`, async () => {
@@ -75,7 +72,8 @@ function valuesOf(calls: Calls, data: Tensor, options: AnomalyOptions) {
       const context: ScoreContext = {
         manifest,
         score,
-        data: quantised(data, manifest, seed),
+        data: once(`data ${seed}`, () => quantised(data, manifest, seed)),
+        shared: (key, make) => once(`shared ${key} ${seed}`, make),
         logWeights: name =>
           once(`weights ${name} ${draws} ${seed}`, () => {
             const operation = findOperation(manifest, name);

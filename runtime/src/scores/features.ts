@@ -53,10 +53,12 @@ export const nearestNeighbours: ScoreFormula = {
       // The k least, ascending.
       const nearest = new Float64Array(k).fill(Infinity);
       for (let start = 0; start < bank.length; start += size) {
-        let distance = 0;
-        for (let i = 0; i < size; i++) distance += (feature[i]! - bank[start + i]!) ** 2;
         let place = k - 1;
-        if (distance >= nearest[place]!) continue;
+        const farthest = nearest[place]!;
+        let distance = 0;
+        // A sum of squares grows: most neighbours are known to be too far before all of it is there.
+        for (let i = 0; i < size && distance < farthest; i++) distance += (feature[i]! - bank[start + i]!) ** 2;
+        if (distance >= farthest) continue;
         for (; place > 0 && nearest[place - 1]! > distance; place--) nearest[place] = nearest[place - 1]!;
         nearest[place] = distance;
       }

@@ -15,6 +15,8 @@ export interface ScoreContext {
   output(operation: string): Promise<Tensor>;
   /** A table of the bundle, row-major. */
   table(path: string): Promise<Float64Array>;
+  /** What several scores make of `data`: made once. */
+  shared<T>(key: string, make: () => T): T;
   /** Another score of this manifest, with its own draws and seed. */
   value(score: string): Promise<Float64Array>;
 }

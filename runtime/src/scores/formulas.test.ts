@@ -42,6 +42,7 @@ function compute(formula: Formula, given: Given): Promise<Float64Array> {
     logWeights: async name => weights[name]!.map(row => Float64Array.from(row)),
     output: async name => rowsTensor(outputs[name]!),
     table: async () => Float64Array.from(table),
+    shared: (_, make) => make(),
     value: async name => Float64Array.from(others[name]!),
   };
   return SCORES[formula].compute(context);

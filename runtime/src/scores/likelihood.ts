@@ -37,17 +37,20 @@ export const likelihoodRatio: ScoreFormula = {
 /** Bits that `codeLength` takes for the datum at the domain's levels. */
 export const complexity: ScoreFormula = {
   unit: 'bits',
-  async compute(context) {
-    const { image } = context.manifest.domain ?? {};
-    return perRow(context, row => codeLength(rowOf(context.data, row), image));
-  },
+  compute: async context => codeLengths(context),
 };
+
+/** Bits of each row. */
+function codeLengths(context: ScoreContext): Float64Array {
+  const { image } = context.manifest.domain ?? {};
+  return context.shared('code lengths', () => perRow(context, row => codeLength(rowOf(context.data, row), image)));
+}
 
 /** -log2 p(x) - L(x), both in bits for the whole datum (Serrà et al. 2020, eq. 1). */
 export const inputComplexity: ScoreFormula = {
   unit: 'bits',
   async compute(context) {
-    const [logProbs, lengths] = [await logProb(context), await complexity.compute(context)];
+    const [logProbs, lengths] = [await logProb(context), codeLengths(context)];
     return logProbs.map((value, row) => -value / Math.LN2 - lengths[row]!);
   },
 };

@@ -47,7 +47,7 @@ export async function evaluateAnomaly(
   sources: readonly (string | Dataset)[],
   options: AnomalyEvaluationOptions = {},
 ): Promise<AnomalyEvaluation> {
-  const generator = await openGenerator(bundle, options);
+  const generator = await openGenerator(bundle, { ...options, joint: true });
   try {
     const { manifest } = generator;
     checkShape(manifest.domain, dataset);

@@ -4,6 +4,7 @@ import {
   type BundleGenerator,
   type Bytes,
   type Condition,
+  findOperation,
   GenserveError,
   type Golden,
   goldenValues,
@@ -22,7 +23,7 @@ import { familyOf } from '../families/load.js';
 import type { Family, Model, PortSpec } from '../family.js';
 import { averagedState } from '../optim/average.js';
 import { writeReport } from '../report/write-report.js';
-import { prepareScores } from '../scores/prepare.js';
+import { prepareScores, type ScoresStage } from '../scores/prepare.js';
 import { exportOperations, type OperationGraphs } from '../trace/operations.js';
 import { latestCheckpoint, type Position } from '../train/checkpoint.js';
 import { buildModel } from '../train/run.js';
@@ -46,15 +47,21 @@ export interface ExportOptions {
   readonly licence?: string | undefined;
   /** Held-out rows that calibrate the scores; 5,000 when absent. */
   readonly calibrationRows?: number | undefined;
-  /** Test rows and importance samples of the likelihood in the manifest; {rows: 1000, k: 100} when absent. */
-  readonly evaluation?: { readonly rows: number; readonly k: number } | undefined;
+  /** Test rows and importance samples of the likelihood in the manifest; 1,000 rows and as many samples as are cheap, 10 to 100, when absent. */
+  readonly evaluation?: { readonly rows?: number | undefined; readonly k?: number | undefined } | undefined;
   /** Needed where the run was started with a Dataset or Family of the caller's own. */
   readonly dataset?: Dataset | undefined;
   readonly family?: Family | undefined;
-  readonly onProgress?: ((stage: 'trace' | 'calibrate' | 'evaluate' | 'publish') => void) | undefined;
+  /** Called when a stage begins, and again with how many of its rows are done where it goes through rows. */
+  readonly onProgress?: ((stage: ExportStage, done?: number, total?: number) => void) | undefined;
+  readonly onWarning?: ((message: string) => void) | undefined;
 }
 
+export type ExportStage = 'trace' | ScoresStage | 'evaluate' | 'publish';
+
 const PREVIEW_SIDE = 10;
+/** Multiply-accumulates of the likelihood of test rows. */
+const EVALUATION_MACS = 1e12;
 const GOLDEN = { seed: 1, batch: 2, length: 16 } as const;
 /** Memory besides weights: onnxruntime itself and activations. */
 const BASE_MEMORY_BYTES = 48 * 2 ** 20;
@@ -77,8 +84,11 @@ export async function exportBundle(runFolder: string, options: ExportOptions = {
   const draft = describe({ record, family, model, graphs, dataset, position: checkpoint.position, options, files });
   const generator = await openDraft(draft, files);
   try {
-    options.onProgress?.('calibrate');
-    const prepared = await prepareScores(generator, dataset, { rows: options.calibrationRows });
+    const prepared = await prepareScores(generator, dataset, {
+      rows: options.calibrationRows,
+      onProgress: options.onProgress,
+      onWarning: options.onWarning,
+    });
     for (const [path, bytes] of prepared.tables) files.set(path, bytes);
     const variants = [{ name: 'float16', folder: 'float16', maxError: await variantError(draft, files, generator) }];
     const golden = await recordGolden(generator);
@@ -202,7 +212,7 @@ async function openDraft(manifest: Manifest, files: BundleFiles, variant?: strin
     ...(Object.fromEntries(files) as Record<string, Bytes>),
     'manifest.json': JSON.stringify(manifest),
   });
-  return generatorOf(await openBundle(source), { variant });
+  return generatorOf(await openBundle(source), { variant, joint: true });
 }
 
 async function recordGolden(generator: BundleGenerator): Promise<Golden[]> {
@@ -276,15 +286,25 @@ async function testMetrics(
   const { manifest } = generator;
   if (dataset.test.count === 0) return {};
   const figures: [string, number][] = [];
-  const { rows: limit, k } = options.evaluation ?? { rows: 1000, k: 100 };
   if (manifest.likelihood?.kind !== 'none') {
-    const { metrics, rows, draws } = await evaluateLikelihood(generator, dataset.test, { limit, draws: k });
+    const { rows: limit = 1000, k } = options.evaluation ?? {};
+    const { metrics, rows, draws } = await evaluateLikelihood(generator, dataset.test, {
+      limit,
+      draws: k ?? affordableDraws(manifest, limit),
+      onProgress: (done, total) => options.onProgress?.('evaluate', done, total),
+    });
     figures.push(...Object.entries(metrics), ['rows', rows], ['k', draws]);
   }
   // A classifier is cheap to run: on all of the test data.
   if (has(manifest, 'classify'))
     figures.push(...Object.entries((await evaluateAccuracy(generator, dataset.test)).metrics));
   return Object.fromEntries(figures.map(([name, value]) => [`test.${name}`, value]));
+}
+
+/** Importance samples that take about a minute of one core; 10 to 100. */
+function affordableDraws(manifest: Manifest, rows: number): number {
+  const macs = findOperation(manifest, 'log_prob').cost?.macs ?? 0;
+  return Math.max(10, Math.min(100, Math.floor(EVALUATION_MACS / (rows * macs))));
 }
 
 function has({ operations }: Manifest, name: string): boolean {

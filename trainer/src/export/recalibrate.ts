@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { type BundleGenerator, type Bytes, GenserveError, type Manifest, openBundle } from '@genserve/runtime';
 import type { Dataset } from '../data/dataset.js';
 import { calibrateScores } from '../scores/calibrate.js';
-import { prepareScores } from '../scores/prepare.js';
+import { prepareScores, type ScoresStage } from '../scores/prepare.js';
 import { spread } from '../scores/rows.js';
 import { modelCard } from './card.js';
 import { folderSource, generatorOf } from './open.js';
@@ -21,6 +21,9 @@ export interface RecalibrateOptions {
   readonly refit?: boolean | undefined;
   /** Also a table for each class of the data. */
   readonly perClass?: boolean | undefined;
+  /** Rows of a stage that have been scored, of all. */
+  readonly onProgress?: ((stage: ScoresStage, done: number, total: number) => void) | undefined;
+  readonly onWarning?: ((message: string) => void) | undefined;
 }
 
 /** `bundle` is models/<name>/<version>. Every row of `dataset` is taken for normal. */
@@ -35,7 +38,7 @@ export async function recalibrate(
     throw new GenserveError('OPERATION_UNSUPPORTED', `${manifest.name} has no anomaly scores to calibrate`);
   const files = new Map<string, Bytes>();
   for (const { path } of manifest.files) files.set(path, await opened.file(path));
-  const generator = generatorOf(opened);
+  const generator = generatorOf(opened, { joint: true });
   try {
     const { scores, tables, metrics } = options.refit
       ? await prepareScores(generator, dataset, options)
@@ -57,7 +60,8 @@ export async function recalibrate(
 async function calibrateAll(generator: BundleGenerator, dataset: Dataset, options: RecalibrateOptions) {
   const data = `${dataset.name} (${dataset.sha256.slice(0, 12)})`;
   const { perClass, rows = 10_000 } = options;
-  return await calibrateScores(generator, spread(dataset.all, rows), { data, perClass });
+  const onProgress = (done: number, total: number) => options.onProgress?.('calibrate', done, total);
+  return await calibrateScores(generator, spread(dataset.all, rows), { data, perClass, onProgress });
 }
 
 /** Figures of an earlier choice of score give way to those of the new one. */

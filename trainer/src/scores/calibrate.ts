@@ -12,6 +12,7 @@ export interface CalibrationOptions {
   readonly perClass?: boolean | undefined;
   /** What the rows are, for the manifest. */
   readonly data: string;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 export interface CalibratedScores {
@@ -27,7 +28,9 @@ export async function calibrateScores(
   options: CalibrationOptions,
 ): Promise<CalibratedScores> {
   const { scores } = generator.manifest;
-  const { values, labels } = await scoreValues(generator, spread(split, TABLE_ROWS));
+  const { values, labels } = await scoreValues(generator, spread(split, TABLE_ROWS), {
+    onProgress: options.onProgress,
+  });
   const tables = new Map<string, Bytes>();
   const tableOf = (path: string, numbers: readonly number[]) => {
     const sorted = Float64Array.from(numbers).sort();

@@ -29,11 +29,18 @@ export interface FittedScores {
   readonly files: ReadonlyMap<string, Bytes>;
 }
 
+export interface FitOptions {
+  readonly train: Split;
+  readonly reference: Split;
+  /** Rows of the reference that have been scored, of all. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
 /** Features are of training rows; densities and means of scores are of `reference`, rows held out of training where there are any to spare. */
 export async function fitScores(
   generator: BundleGenerator,
   offered: readonly Score[],
-  { train, reference }: { readonly train: Split; readonly reference: Split },
+  { train, reference, onProgress }: FitOptions,
 ): Promise<FittedScores> {
   const tables = new Map<string, Float64Array>();
   const files = new Map<string, Bytes>();
@@ -52,7 +59,7 @@ export async function fitScores(
     add('tables/feature-bank.npy', [bank.length, size], Float64Array.from(bank.flatMap(row => [...row])));
   }
   const simple = offered.filter(({ formula }) => formula !== 'fusion');
-  const { values } = await scoreValues(withScores(generator, simple, tables), reference);
+  const { values } = await scoreValues(withScores(generator, simple, tables), reference, { onProgress });
   const scores = offered.map(score => {
     if (score.formula !== 'typicality') return score;
     return { ...score, parameters: { entropy: meanOf([...values.get('negative-log-likelihood')!]) } };

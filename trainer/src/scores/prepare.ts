@@ -13,6 +13,9 @@ import { withScores } from './values.js';
 const REFERENCE_ROWS = 5000;
 const FEWEST_REFERENCE_ROWS = 1000;
 
+/** What scores know of normal data is fitted; one is recommended; all are calibrated. */
+export type ScoresStage = 'fit' | 'recommend' | 'calibrate';
+
 export interface PreparedScores {
   readonly scores: Score[];
   /** By path. */
@@ -24,6 +27,10 @@ export interface PrepareOptions {
   /** Held-out rows that calibrate; 5,000 when absent. */
   readonly rows?: number | undefined;
   readonly perClass?: boolean | undefined;
+  /** Rows of a stage that have been scored, of all. */
+  readonly onProgress?: ((stage: ScoresStage, done: number, total: number) => void) | undefined;
+  /** Of a kind of synthetic anomalies that could not be had. */
+  readonly onWarning?: ((message: string) => void) | undefined;
 }
 
 /** `rows` of the calibration split calibrate. What is left of it is the reference; too small a rest gives way to training rows. */
@@ -38,10 +45,15 @@ export async function prepareScores(
   const { rows = 5000, perClass } = options;
   const { part, rest } = partition(calibration, rows);
   const reference = spread(rest.count >= FEWEST_REFERENCE_ROWS ? rest : train, REFERENCE_ROWS);
-  const fitted = await fitScores(generator, offered, { train, reference });
-  const recommendation = await recommendScore(withScores(generator, fitted.scores, fitted.tables), reference);
+  const progress = (stage: ScoresStage) => (done: number, total: number) => options.onProgress?.(stage, done, total);
+  const fitted = await fitScores(generator, offered, { train, reference, onProgress: progress('fit') });
+  const recommendation = await recommendScore(withScores(generator, fitted.scores, fitted.tables), reference, {
+    onProgress: progress('recommend'),
+    onWarning: options.onWarning,
+  });
   const ready = withScores(generator, recommendation.scores, fitted.tables);
   const data = `${name}, held out of training, ${part.count} rows`;
-  const { scores, tables } = await calibrateScores(ready, part, { data, perClass });
+  const onProgress = progress('calibrate');
+  const { scores, tables } = await calibrateScores(ready, part, { data, perClass, onProgress });
   return { scores, tables: new Map([...fitted.files, ...tables]), metrics: recommendation.metrics };
 }

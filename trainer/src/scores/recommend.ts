@@ -14,16 +14,34 @@ export interface Recommendation {
   readonly metrics: Readonly<Record<string, number>>;
 }
 
+export interface RecommendOptions {
+  /** Rows that have been scored, of all. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  readonly onWarning?: ((message: string) => void) | undefined;
+}
+
 /** The first score stands where the data are not pictures, of which anomalies can be made. */
-export async function recommendScore(generator: BundleGenerator, normal: Split): Promise<Recommendation> {
+export async function recommendScore(
+  generator: BundleGenerator,
+  normal: Split,
+  { onProgress, onWarning }: RecommendOptions = {},
+): Promise<Recommendation> {
   const { scores, domain } = generator.manifest;
   const metrics: Record<string, number> = {};
   if (domain?.image && scores.length > 1) {
-    const anomalies = await syntheticAnomalies(normal, domain.image, ROWS_PER_KIND);
-    const usual = await scoreValues(generator, spread(normal, ROWS_PER_KIND));
+    const anomalies = await syntheticAnomalies(normal, domain.image, ROWS_PER_KIND, onWarning);
+    const usualRows = spread(normal, ROWS_PER_KIND);
+    const total = anomalies.reduce((sum, { count }) => sum + count, usualRows.count);
+    let before = 0;
+    const score = async (split: Split) => {
+      const scored = await scoreValues(generator, split, { onProgress: done => onProgress?.(before + done, total) });
+      before += split.count;
+      return scored;
+    };
+    const usual = await score(usualRows);
     const sums = new Map<string, number>();
     for (const { kind, rows, count } of anomalies) {
-      const unusual = await scoreValues(generator, memorySplit(rows, count));
+      const unusual = await score(memorySplit(rows, count));
       for (const { name } of scores) {
         const { auroc } = rank(usual.values.get(name)!, unusual.values.get(name)!);
         metrics[`recommendation.${name}.${kind}`] = auroc;

@@ -134,6 +134,20 @@ describe('the scores of a bundle', () => {
   });
 });
 
+describe('a generator whose scores share runs', () => {
+  it('gives the same numbers', async () => {
+    const [own, joint] = [await openGenerator(bundle), await openGenerator(bundle, { joint: true })];
+    try {
+      const rows = spread(dataset.test, 300);
+      const [expected, found] = [await scoreValues(own, rows), await scoreValues(joint, rows)];
+      expect(found.values).toEqual(expected.values);
+    } finally {
+      await own.close();
+      await joint.close();
+    }
+  });
+});
+
 describe('calibration on data of one’s own', () => {
   it('can tell the classes apart: a p-value is then a share of that class', async () => {
     const published = await recalibrate(bundle, dataset, { rows: 300, perClass: true });
@@ -165,7 +179,10 @@ describe('calibration on data of one’s own', () => {
 
 describe('synthetic anomalies', () => {
   it('are as many as the normal rows, in range, and rank above them the more noise they have', async () => {
-    const made = await syntheticAnomalies(dataset.test, dataset.domain.image!, 50);
+    const warnings: string[] = [];
+    const made = await syntheticAnomalies(dataset.test, dataset.domain.image!, 50, message => warnings.push(message));
+    // Emoji are a package that need not be there: then it is said.
+    expect(warnings).toHaveLength(made.some(({ kind }) => kind === 'emoji') ? 0 : 1);
     const difference = new Map<string, number>();
     const { data } = await spread(dataset.test, 50).read(Array.from({ length: 50 }, (_, i) => i));
     for (const { kind, rows, count } of made) {

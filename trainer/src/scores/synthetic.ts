@@ -1,5 +1,5 @@
 // Anomalies that are made, not found: what the recommended score is chosen on, so that no real anomaly takes part.
-import { domainShape, type ImageDomain, NoiseStream } from '@genserve/runtime';
+import { domainShape, GenserveError, type ImageDomain, NoiseStream } from '@genserve/runtime';
 import sharp from 'sharp';
 import type { Split } from '../data/dataset.js';
 import { openDataset } from '../data/open.js';
@@ -15,12 +15,17 @@ export interface SyntheticAnomalies {
 /** Standard deviations of the noise that is added. */
 const NOISE_STRENGTHS = [0.1, 0.3, 1];
 const SEED = 0;
+const EMOJI = 'emoji-google';
 
-/** Of `count` normal pictures: turned, mended with a patch of another, noisy; and as many emoji where they are installed. */
+/**
+ * Of `count` normal pictures: turned, mended with a patch of another, noisy; and as many emoji. Where those are not installed,
+ * they are left out and `onWarning` is told.
+ */
 export async function syntheticAnomalies(
   normal: Split,
   image: ImageDomain,
   count: number,
+  onWarning?: (message: string) => void,
 ): Promise<SyntheticAnomalies[]> {
   const rows = Math.min(count, normal.count);
   const { data } = await spread(normal, rows).read(Array.from({ length: rows }, (_, row) => row));
@@ -36,6 +41,8 @@ export async function syntheticAnomalies(
     return data.subarray(from * size, (from + 1) * size);
   };
   const emoji = await emojiRows(image, rows);
+  if (!emoji)
+    onWarning?.(`no emoji among the synthetic anomalies: ${EMOJI} is not installed; genserve datasets says how`);
   return [
     { kind: 'rotation', rows: each((picture, row) => rotated(picture, image, 1 + (row % 3))), count: rows },
     { kind: 'patch', rows: each((picture, row) => patched(picture, other(row), image, row)), count: rows },
@@ -112,9 +119,10 @@ function noisy(picture: Float32Array, strength: number, row: number): Float32Arr
 async function emojiRows(image: ImageDomain, count: number): Promise<Float32Array<ArrayBuffer> | undefined> {
   const { height, width, channels, polarity } = image;
   const side = 32;
-  const dataset = await openDataset('emoji-google', { size: side, channels: channels === 3 ? 3 : 1 }).catch(
-    () => undefined,
-  );
+  const dataset = await openDataset(EMOJI, { size: side, channels: channels === 3 ? 3 : 1 }).catch(error => {
+    if (error instanceof GenserveError && error.reason === 'ASSET_UNREACHABLE') return undefined;
+    throw error;
+  });
   if (!dataset) return undefined;
   const split = spread(dataset.all, count);
   const { data } = await split.read(Array.from({ length: split.count }, (_, row) => row));
