@@ -17,7 +17,7 @@ export interface GoldenResult {
 /**
  * Feeds of `batch` rows: inputs that have a default take it, noise is that of samples 0, 1, ... (0 in every row of a
  * scoring operation), and any other input is the uniform noise "golden/<port>" of the same seed: rounded for a mask,
- * scaled to whole numbers below the number of classes (or words) for int32 ports.
+ * scaled to whole numbers below the number of classes, codes or words for int32 ports.
  */
 export function goldenFeeds(manifest: Manifest, operation: Operation, seed: number, batch: number): Tensors {
   const given = operation.inputs
@@ -31,7 +31,8 @@ function goldenInput(manifest: Manifest, port: Port, seed: number, count: number
   const values = fillNoise({ seed, name: `golden/${port.name}`, distribution: 'uniform', shape, count });
   if (port.role === 'mask') return float32([count, ...shape], values.map(Math.round));
   if (port.dtype === 'float32') return float32([count, ...shape], values);
-  const limit = port.role === 'label' ? classCount(manifest) : (manifest.domain?.text?.vocabulary.length ?? 1);
+  const words = manifest.domain?.text?.vocabulary.length ?? 1;
+  const limit = port.role === 'label' ? classCount(manifest) : (port.limit ?? words);
   return int32(
     [count, ...shape],
     values.map(value => Math.floor(value * limit)),

@@ -188,7 +188,7 @@ export function checkCount(count: number, field: string, least = 1): number {
 const LEAST_POSITIVE = 2 ** -149;
 
 /** What one value of a port may be. */
-function rangeOf({ role, dtype }: Port, manifest: Manifest): readonly [number, number] {
+function rangeOf({ role, dtype, limit }: Port, manifest: Manifest): readonly [number, number] {
   const { image, video, audio, text } = manifest.domain ?? {};
   if (role === 'label') return [-1, classCount(manifest) - 1];
   if (role === 'strength' || role === 'mask') return [0, 1];
@@ -198,7 +198,7 @@ function rangeOf({ role, dtype }: Port, manifest: Manifest): readonly [number, n
     if (text) return [0, text.vocabulary.length - 1];
   }
   if (role === 'temperature' || role === 'truncation') return [LEAST_POSITIVE, Infinity];
-  if (dtype === 'int32') return [0, Infinity];
+  if (dtype === 'int32') return [0, limit === undefined ? Infinity : limit - 1];
   return [-Infinity, Infinity];
 }
 

@@ -60,6 +60,7 @@ const port = object<Port>({
   role: words(ROLES),
   level: optional(positive),
   default: optional(number),
+  limit: optional(positive),
 });
 export const manifestSchema = object<Manifest>({
   format: integer(1, FORMAT),

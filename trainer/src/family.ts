@@ -23,6 +23,8 @@ export interface PortSpec {
   readonly shape?: readonly number[];
   readonly level?: number;
   readonly default?: number;
+  /** Of codes: whole numbers from 0 below it. */
+  readonly limit?: number;
 }
 
 export interface OperationSpec {

@@ -32,8 +32,8 @@ export function evaluateCommand(): Command {
     .addOption(
       new Option(
         '--metric <name>',
-        'what to measure: nll, the negative log-likelihood (the default); latent, what codes hold; samples, sheets to look at, and with --classifier how good they are; accuracy, of a classifier; anomaly, with --anomaly',
-      ).choices(['nll', 'latent', 'samples', 'accuracy', 'anomaly']),
+        'what to measure: nll, the negative log-likelihood (the default); latent, what codes hold; samples, sheets to look at, and with --classifier how good they are; accuracy, of a classifier; codes, how many of its codebook a model uses; anomaly, with --anomaly',
+      ).choices(['nll', 'latent', 'samples', 'accuracy', 'codes', 'anomaly']),
     )
     .option(
       '--anomaly <names>',

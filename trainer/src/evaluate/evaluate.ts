@@ -3,13 +3,14 @@ import { type BundleGenerator, domainShape, GenserveError } from '@genserve/runt
 import type { Dataset } from '../data/dataset.js';
 import { type OpenOptions, openGenerator } from '../export/open.js';
 import { evaluateAccuracy } from './accuracy.js';
+import { evaluateCodes } from './codes.js';
 import { evaluateLatent } from './latent.js';
 import { evaluateLikelihood, type LikelihoodEvaluationOptions } from './likelihood.js';
 import { openJudge } from './samples/judge.js';
 import { drawPictures, measurePictures } from './samples/measure.js';
 import { sampleSheets } from './samples/sheets.js';
 
-export const metricNames = ['nll', 'latent', 'samples', 'accuracy'] as const;
+export const metricNames = ['nll', 'latent', 'samples', 'accuracy', 'codes'] as const;
 export type MetricName = (typeof metricNames)[number];
 
 export interface EvaluateOptions extends OpenOptions, Omit<LikelihoodEvaluationOptions, 'draws'> {
@@ -100,6 +101,11 @@ const measures: Readonly<Record<MetricName, Measure>> = {
   async accuracy(generator, dataset, options) {
     const { metrics, rows, labelled } = await evaluateAccuracy(generator, dataset[options.split], options);
     return { metrics, context: { rows, labelled } };
+  },
+
+  async codes(generator, dataset, options) {
+    const { metrics, ...context } = await evaluateCodes(generator, dataset[options.split], options);
+    return { metrics, context };
   },
 };
 

@@ -203,6 +203,7 @@ function portOf(spec: PortSpec): Port {
     role: spec.role,
     ...(spec.level !== undefined && { level: spec.level }),
     ...(spec.default !== undefined && { default: spec.default }),
+    ...(spec.limit !== undefined && { limit: spec.limit }),
   };
 }
 

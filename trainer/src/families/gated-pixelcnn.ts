@@ -2,7 +2,7 @@
 // whose logit a gated convolutional network computes from the pixels before it; optionally conditional on a label or on a vector.
 import { type Domain, GenserveError, type ImageDomain, type Manifest } from '@genserve/runtime';
 import { z } from 'zod';
-import type { Family, Model, NoiseSpec } from '../family.js';
+import type { Family, Model } from '../family.js';
 import { oddSize } from '../nn/masked-convolution.js';
 import { gatedStack } from '../nn/masked-gated-stack.js';
 import type { Scope } from '../nn/variable.js';
@@ -16,6 +16,7 @@ import {
   type ConditionInput,
 } from './binary-autoregressive.js';
 import { binaryDomain } from './binary-domain.js';
+import { hideSome, labelDropout } from './condition-dropout.js';
 import { classCount } from './image-data.js';
 import { rasterSampler } from './raster-sampler.js';
 
@@ -84,7 +85,6 @@ function build(settings: GatedPixelCnnConfiguration, domain: Domain, scope: Scop
     logits: (x, vector) => stack.map(x, { vector }),
     sampler: rasterSampler(image, vector => stack.raster({ vector })),
   };
-  const dropout: NoiseSpec = { name: 'label_dropout', distribution: 'uniform', shape: [] };
 
   return {
     stages: [
@@ -94,15 +94,13 @@ function build(settings: GatedPixelCnnConfiguration, domain: Domain, scope: Scop
           {
             name: 'likelihood',
             parameters: scope.variables(),
-            noises: condition ? [dropout] : [],
+            noises: condition ? [labelDropout] : [],
             usesLabel: settings.condition === 'label',
             vectorSize: settings.condition === 'vector' ? settings.vectorSize : 0,
             loss({ data, label, vector, noise }) {
               const given = label ?? vector;
               const h = given && condition?.encode(given);
-              // Hidden is zero, as where there is none.
-              const hidden = h && tf.less(tf.reshape(noise.label_dropout!, [-1, 1]), settings.labelDropout);
-              const shown = h && hidden && tf.mul(h, tf.sub(1, tf.cast(hidden, 'float32')));
+              const shown = h && hideSome(h, noise.label_dropout!, settings.labelDropout);
               return { loss: tf.neg(tf.mean(binaryLogProb(model, data, shown))) };
             },
           },

@@ -11,6 +11,7 @@ import { maf } from './maf.js';
 import { pixelCnn } from './pixelcnn.js';
 import { pixelVae } from './pixelvae.js';
 import { vae } from './vae.js';
+import { vqVae } from './vq-vae.js';
 import { wganGp } from './wgan-gp.js';
 
 // A family is only ever used with its own configuration; outside its file that type is opaque.
@@ -29,6 +30,7 @@ export const families: Readonly<Record<string, Family>> = Object.fromEntries(
     erase(classifier),
     erase(wganGp),
     erase(acGan),
+    erase(vqVae),
   ].map(family => [family.name, family]),
 );
 

@@ -13,9 +13,13 @@ export function offeredScores(manifest: Manifest): Score[] {
   const kind = likelihood?.kind ?? 'none';
   const draws = kind === 'bound' ? DRAWS_OF_BOUND : 1;
   const likelihoods = kind !== 'none' && has('log_prob');
+  /** Of the data themselves: bits of a picture and bits of its codes do not compare. */
+  const ofData = likelihoods && kind !== 'codes';
   const levels = domain?.image?.levels ?? 0;
   const feature = has('features') ? 'features' : 'encode';
-  const featureSize = has(feature) ? sizeOfFirstOutput(manifest, feature) : 0;
+  // Codes are names, which have no mean.
+  const isFeature = has(feature) && findOperation(manifest, feature).outputs[0]!.role !== 'codes';
+  const featureSize = isFeature ? sizeOfFirstOutput(manifest, feature) : 0;
   /** A code smaller than the datum: what is reconstructed has passed a bottleneck. */
   const bottleneck = has('encode') && sizeOfFirstOutput(manifest, 'encode') < domainSize(domain);
   const ensemble = operations.map(({ name }) => name).filter(name => /^log_prob\.\d+$/.test(name));
@@ -24,7 +28,7 @@ export function offeredScores(manifest: Manifest): Score[] {
   const offered: (Score | false)[] = [
     likelihoods && score('negative-log-likelihood', ['log_prob'], { draws }),
     likelihoods && score('typicality', ['log_prob'], { draws }),
-    likelihoods && levels > 1 && score('input-complexity', ['log_prob'], { draws }),
+    ofData && levels > 1 && score('input-complexity', ['log_prob'], { draws }),
     levels > 1 && score('complexity', []),
     likelihoods &&
       has('background_log_prob') &&

@@ -39,7 +39,9 @@ export async function sampleSheets(
       'OPERATION_UNSUPPORTED',
       `${manifest.name} does not draw images: there is no sheet to look at`,
     );
-  const has = (name: string) => manifest.operations.some(operation => operation.name === name);
+  // There is no way from one code to another where they are names.
+  const has = (name: string) =>
+    manifest.operations.some(({ name: own, outputs }) => own === name && outputs.every(({ role }) => role !== 'codes'));
   const makers = sheetMakers.filter(({ operations }) => operations.every(has));
   const data = await heldOut(generator, split, options.seed ?? 0);
   await mkdir(options.out, { recursive: true });

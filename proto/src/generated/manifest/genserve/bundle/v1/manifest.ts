@@ -147,6 +147,7 @@ export interface Port {
   role: string;
   level?: number | undefined;
   default?: number | undefined;
+  limit?: number | undefined;
 }
 
 export interface Cost {
@@ -915,7 +916,7 @@ export const Operation: MessageFns<Operation> = {
 };
 
 function createBasePort(): Port {
-  return { name: "", dtype: "", shape: [], role: "", level: undefined, default: undefined };
+  return { name: "", dtype: "", shape: [], role: "", level: undefined, default: undefined, limit: undefined };
 }
 
 export const Port: MessageFns<Port> = {
@@ -927,6 +928,7 @@ export const Port: MessageFns<Port> = {
       role: isSet(object.role) ? globalThis.String(object.role) : "",
       level: isSet(object.level) ? globalThis.Number(object.level) : undefined,
       default: isSet(object.default) ? globalThis.Number(object.default) : undefined,
+      limit: isSet(object.limit) ? globalThis.Number(object.limit) : undefined,
     };
   },
 
@@ -950,6 +952,9 @@ export const Port: MessageFns<Port> = {
     if (message.default !== undefined) {
       obj.default = floatToJson(message.default);
     }
+    if (message.limit !== undefined) {
+      obj.limit = Math.round(message.limit);
+    }
     return obj;
   },
 
@@ -964,6 +969,7 @@ export const Port: MessageFns<Port> = {
     message.role = object.role ?? "";
     message.level = object.level ?? undefined;
     message.default = object.default ?? undefined;
+    message.limit = object.limit ?? undefined;
     return message;
   },
 };

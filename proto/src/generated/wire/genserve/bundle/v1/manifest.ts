@@ -148,6 +148,7 @@ export interface Port {
   role: string;
   level?: number | undefined;
   default?: number | undefined;
+  limit?: number | undefined;
 }
 
 export interface Cost {
@@ -1963,7 +1964,7 @@ export const Operation: MessageFns<Operation> = {
 };
 
 function createBasePort(): Port {
-  return { name: "", dtype: "", shape: [], role: "", level: undefined, default: undefined };
+  return { name: "", dtype: "", shape: [], role: "", level: undefined, default: undefined, limit: undefined };
 }
 
 export const Port: MessageFns<Port> = {
@@ -1989,6 +1990,9 @@ export const Port: MessageFns<Port> = {
     }
     if (message.default !== undefined) {
       writer.uint32(49).double(message.default);
+    }
+    if (message.limit !== undefined) {
+      writer.uint32(56).int32(message.limit);
     }
     return writer;
   },
@@ -2064,6 +2068,14 @@ export const Port: MessageFns<Port> = {
             message.default = reader.double();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.limit = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2084,6 +2096,7 @@ export const Port: MessageFns<Port> = {
       role: isSet(object.role) ? globalThis.String(object.role) : "",
       level: isSet(object.level) ? globalThis.Number(object.level) : undefined,
       default: isSet(object.default) ? globalThis.Number(object.default) : undefined,
+      limit: isSet(object.limit) ? globalThis.Number(object.limit) : undefined,
     };
   },
 
@@ -2107,6 +2120,9 @@ export const Port: MessageFns<Port> = {
     if (message.default !== undefined) {
       obj.default = floatToJson(message.default);
     }
+    if (message.limit !== undefined) {
+      obj.limit = Math.round(message.limit);
+    }
     return obj;
   },
 
@@ -2121,6 +2137,7 @@ export const Port: MessageFns<Port> = {
     message.role = object.role ?? "";
     message.level = object.level ?? undefined;
     message.default = object.default ?? undefined;
+    message.limit = object.limit ?? undefined;
     return message;
   },
 };
