@@ -75,7 +75,8 @@ class Connection {
       const end = this.#head.indexOf(headEnd);
       if (end < 0) return;
       const text = this.#head.toString('latin1', 0, end).toLowerCase();
-      const length = Number(/content-length: (\d+)/.exec(text)?.[1]);
+      // At the start of a line: other headers end in the same words.
+      const length = Number(/\ncontent-length: (\d+)/.exec(text)?.[1]);
       this.#answer = { status: Number(text.slice(9, 12)), retryAfter: text.includes('\nretry-after:') };
       this.#missing = length - (this.#head.length - end - headEnd.length);
       this.#head = Buffer.alloc(0);
