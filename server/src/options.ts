@@ -70,7 +70,7 @@ const schema = z.strictObject({
         .min(1)
         .default(256 * 1024 * 1024),
       /** A request that would wait longer, as far as can be predicted, is refused. */
-      maxWaitMs: milliseconds.default(1_500),
+      maxWaitMs: milliseconds.default(1_250),
     })
     .prefault({}),
   limits: z

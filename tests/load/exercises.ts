@@ -18,14 +18,18 @@ export async function mixedRequests(count: number, concurrency: number): Promise
 export async function kills(seconds: number, everyMs: number): Promise<Figures> {
   await using server = await ServeProcess.start('--executors', '2', '--threads', '1');
   let killed = 0;
+  const restartsMs: number[] = [];
   const kill = async (end: number) => {
     while (performance.now() < end) {
-      await pause(everyMs);
+      const next = pause(everyMs);
       const victims = server.executors;
       const victim = victims[killed % victims.length];
-      if (victim === undefined) continue;
-      process.kill(victim, 'SIGKILL');
-      killed += 1;
+      if (victim !== undefined) {
+        process.kill(victim, 'SIGKILL');
+        killed += 1;
+        restartsMs.push(await untilReady(server, killed));
+      }
+      await next;
     }
   };
   const known = await answersAlone(server);
@@ -35,7 +39,8 @@ export async function kills(seconds: number, everyMs: number): Promise<Figures> 
     slowestHealth(server, end),
     kill(end),
   ]);
-  return { ...figures, killed, slowest_health_ms: slowest };
+  const slowestRestart = Math.max(...restartsMs);
+  return { ...figures, killed, slowest_health_ms: slowest, slowest_restart_ms: slowestRestart };
 }
 
 /** Callers ask for as long as health says "ready", as a balancer would have them; the server is told to end meanwhile. */
@@ -240,6 +245,21 @@ async function underLoad(
   await Promise.all(callers);
   for (const mistake of mistakes.slice(0, 10)) console.error(mistake);
   return { requests: next, right, refused, wrong: mistakes.length };
+}
+
+/** Milliseconds until all executors answer again, so many of them having been replaced since the start. */
+async function untilReady(server: ServeProcess, restarts: number): Promise<number> {
+  const start = performance.now();
+  for (;;) {
+    const { executors } = (await (await fetch(`${server.url}/status.json`)).json()) as Status;
+    if (executors.restarts >= restarts && executors.ready === executors.count) return performance.now() - start;
+    await pause(20);
+  }
+}
+
+/** Of /status.json. */
+interface Status {
+  readonly executors: { readonly count: number; readonly ready: number; readonly restarts: number };
 }
 
 /** Longest time that "are you alive" took to be answered; Infinity where it was not. */

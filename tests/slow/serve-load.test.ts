@@ -1,5 +1,5 @@
 // What a server must live through, at full size.
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import {
   executors,
   type Figures,
@@ -11,6 +11,9 @@ import {
   termination,
 } from '../load/exercises.js';
 import { record } from '../support/results.js';
+
+// All of it takes a quarter of an hour: what hangs must not take the night.
+vi.setConfig({ testTimeout: 480_000 });
 
 function note(name: string, figures: Figures, context: object): void {
   record(name, 'npm run test:slow serve-load', figures, context);
@@ -25,7 +28,8 @@ it('answers 20,000 mixed requests as it answers each alone', async () => {
 it('gives no wrong answer while an executor is killed every 2 s for a minute', async () => {
   const figures = await kills(60, 2000);
   note('serve-kills', figures, { seconds: 60, everyMs: 2000, concurrency: 16 });
-  expect(figures.wrong).toBe(0);
+  expect.soft(figures.wrong).toBe(0);
+  expect.soft(figures.slowest_restart_ms).toBeLessThan(2000);
 });
 
 it('loses nothing that it accepted at SIGTERM', async () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { invalid, type Manifest, parseManifest } from '@genserve/runtime';
 import { type Report, table } from '../report.js';
 import { Contestants } from './contestants.js';
-import { type Figures, measureModel } from './measure.js';
+import { type Figures, measuresOf } from './measure.js';
 import { measureOverload } from './overload.js';
 
 export interface ServeBenchOptions {
@@ -37,28 +37,39 @@ export async function benchServe(options: ServeBenchOptions = {}): Promise<Repor
   if (load > 0.5) log(`warning: the load average is ${load.toFixed(2)}; timings hold on an idle machine only`);
   const contestants = new Contestants(models, seconds);
   const measured = new Map<string, Figures>();
+  const failures: string[] = [];
+  /** Figures of one part; where it fails, the others are still measured. */
+  const attempt = async (model: string, part: string, measure: () => Promise<Figures>): Promise<void> => {
+    log(`${model}: ${part}`);
+    try {
+      measured.set(model, { ...measured.get(model), ...(await measure()) });
+    } catch (error) {
+      const failure = `${model}: ${part} failed: ${error instanceof Error ? error.message : error}`;
+      failures.push(failure);
+      log(failure);
+    }
+  };
   try {
     if (contestants.cores === undefined) log('warning: processes are not pinned to cores (taskset, 2 cores)');
+    const served = await contestants.servedPorts();
     for (const { folder, manifest } of bundles) {
-      log(`${manifest.name}: ${rounds} turns of ${seconds} s for each side`);
       const rivals = await contestants.rivals(folder);
       try {
-        const figures = await measureModel(contestants, rivals, manifest, { rounds, seconds });
-        if (overloadSeconds > 0) {
-          log(`${manifest.name}: ${overloadSeconds} s of overload`);
-          const overload = { count: overloadCount, seconds: overloadSeconds };
-          Object.assign(figures, await measureOverload(contestants, manifest, overload));
+        for (const [part, measure] of Object.entries(measuresOf(manifest))) {
+          await attempt(manifest.name, part, () => measure(contestants, rivals, manifest, served, { rounds, seconds }));
         }
-        measured.set(manifest.name, figures);
       } finally {
         await rivals.close();
       }
+      if (overloadSeconds === 0) continue;
+      const overload = { count: overloadCount, seconds: overloadSeconds };
+      await attempt(manifest.name, 'overload', () => measureOverload(contestants, manifest, overload));
     }
   } finally {
     await contestants.close();
   }
   const context = { models, rounds, seconds, overloadSeconds, cores: contestants.cores ?? null, load_average: load };
-  return report(measured, context);
+  return report(measured, { ...context, failures });
 }
 
 /** The newest version of each model. */
@@ -104,7 +115,9 @@ function report(measured: ReadonlyMap<string, Figures>, context: Readonly<Record
     one('times express', 'single_vs_express');
     one('3 x overload: goodput of peak', 'overload.goodput_fraction');
     one('accepted, p99 ms', 'overload.accepted_ms.p99');
+    one('in the limit of the queue', 'overload.accepted_vs_limit');
     one('refused, p99 ms', 'overload.refused_ms.p99');
+    one('refused with Retry-After, share', 'overload.refused_with_retry_after');
     one('schedule kept, p99 ms late', 'overload.schedule_lag_ms.p99');
     one('back to normal, s', 'overload.recovery_s');
   }

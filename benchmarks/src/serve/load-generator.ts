@@ -2,8 +2,11 @@
 import { fillNoise } from '@genserve/runtime';
 import { answerRequests } from '../contestant.js';
 import { grpcCaller } from './grpc-caller.js';
-import { type Caller, httpCaller } from './http-caller.js';
+import { type Answer, type Caller, httpCaller } from './http-caller.js';
 import { type Outcome, plan } from './plan.js';
+
+/** One whose connection or call broke off counts, too. */
+const noAnswer: Answer = { status: 0, retryAfter: false };
 
 class Recorder {
   readonly dueMs: number[] = [];
@@ -20,7 +23,7 @@ class Recorder {
 
   async call(caller: Caller, dueMs = this.nowMs): Promise<void> {
     const lagMs = this.nowMs - dueMs;
-    const { status, retryAfter } = await caller.call();
+    const { status, retryAfter } = await caller.call().catch(() => noAnswer);
     this.dueMs.push(dueMs);
     this.latencyMs.push(this.nowMs - dueMs);
     this.lagMs.push(lagMs);

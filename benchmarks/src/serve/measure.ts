@@ -25,20 +25,18 @@ const largeBytes = 16 * 2 ** 20;
 /** Rows of each of its runs: the server's greatest batch. */
 const largeRunRows = 256;
 
-export async function measureModel(
+type Measure = (
   contestants: Contestants,
   rivals: Rivals,
   manifest: Manifest,
+  served: Ports,
   options: MeasureOptions,
-): Promise<Figures> {
-  const served = await contestants.servedPorts();
-  const figures: Figures = {};
-  Object.assign(figures, await overhead(contestants, rivals, manifest, served, options));
-  Object.assign(figures, await saturation(contestants, rivals, manifest, served, options));
-  Object.assign(figures, await singles(contestants, rivals, manifest, served, options));
-  if (manifest.operations.some(({ name }) => name === 'reconstruct'))
-    Object.assign(figures, await large(contestants, rivals, manifest, served, options));
-  return figures;
+) => Promise<Figures>;
+
+/** What is measured of a model, by name. */
+export function measuresOf(manifest: Manifest): Readonly<Record<string, Measure>> {
+  const all = { overhead, saturation, singles };
+  return manifest.operations.some(({ name }) => name === 'reconstruct') ? { ...all, large } : all;
 }
 
 /** One caller, one sample: served minus raw, beside the bare transport of the same payload. */

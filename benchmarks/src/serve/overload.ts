@@ -17,6 +17,8 @@ const factor = 3;
 const peakCallers = 8;
 const peakSeconds = 5;
 const quietSeconds = 3;
+/** Longest predicted wait of a request that is accepted: the server's default. */
+const queueLimitMs = 1250;
 /** Latency is normal again below so many times what it was before. */
 const normal = 2;
 
@@ -31,6 +33,8 @@ export async function measureOverload(
   const peakPerSecond = (1000 * peak.status.filter(code => code === 200).length) / peak.elapsedMs;
   const load = await contestants.load({ call, seconds, rate: factor * peakPerSecond });
   const after = await contestants.load({ call, seconds: quietSeconds, concurrency: 1 });
+  if (peakPerSecond === 0) throw new Error(`no request was answered; the first came back with ${peak.status[0]}`);
+  const usualMs = quantile(quiet.latencyMs, 0.9);
   const accepted = latenciesOf(load, 200);
   const refused = latenciesOf(load, 429);
   const inTime = load.status.filter((code, i) => code === 200 && load.dueMs[i]! + load.latencyMs[i]! <= 1000 * seconds);
@@ -41,11 +45,13 @@ export async function measureOverload(
     'overload.goodput_fraction': inTime.length / seconds / peakPerSecond,
     'overload.accepted_ms.p50': median(accepted),
     'overload.accepted_ms.p99': quantile(accepted, 0.99),
+    // Their wait and their own run.
+    'overload.accepted_vs_limit': quantile(accepted, 0.99) / (queueLimitMs + usualMs),
     'overload.refused': refused.length,
     'overload.refused_ms.p99': refused.length > 0 ? quantile(refused, 0.99) : 0,
     'overload.refused_with_retry_after': refused.length > 0 ? load.retryAfter / refused.length : 1,
     'overload.other_answers': load.status.length - accepted.length - refused.length,
-    'overload.recovery_s': recoverySeconds(after, normal * quantile(quiet.latencyMs, 0.9), load, seconds),
+    'overload.recovery_s': recoverySeconds(after, normal * usualMs, load, seconds),
   };
 }
 
@@ -53,10 +59,10 @@ function latenciesOf({ status, latencyMs }: Outcome, code: number): number[] {
   return latencyMs.filter((_, i) => status[i] === code);
 }
 
-/** From the end of the load until requests take as long as they did before it. */
+/** From the end of the load until requests take as long as they did before it; all that was watched where they never did. */
 function recoverySeconds(after: Outcome, limitMs: number, load: Outcome, seconds: number): number {
   // The generator hands over once the last request of the load is answered.
   const handOverMs = load.elapsedMs - 1000 * seconds;
   const first = after.latencyMs.findIndex(latency => latency <= limitMs);
-  return first < 0 ? Number.POSITIVE_INFINITY : (handOverMs + after.dueMs[first]!) / 1000;
+  return (handOverMs + (first < 0 ? after.elapsedMs : after.dueMs[first]!)) / 1000;
 }

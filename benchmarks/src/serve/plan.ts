@@ -32,7 +32,7 @@ export const outcome = z.object({
   latencyMs: z.array(z.number()),
   /** How much later than due it was sent: what an open loop proves that it kept its schedule with. */
   lagMs: z.array(z.number()),
-  /** HTTP status; 200 or 429 and so on for gRPC as well. */
+  /** HTTP status; 200 or 429 and so on for gRPC as well; 0 for a request that got no answer. */
   status: z.array(z.number()),
   /** Refused answers that told when to come back. */
   retryAfter: z.number(),
