@@ -32,8 +32,8 @@ export function evaluateCommand(): Command {
     .addOption(
       new Option(
         '--metric <name>',
-        'what to measure: nll, the negative log-likelihood (the default); latent, what codes hold; samples, sheets to look at, and with --classifier how good they are; accuracy, of a classifier; codes, how many of its codebook a model uses; anomaly, with --anomaly',
-      ).choices(['nll', 'latent', 'samples', 'accuracy', 'codes', 'anomaly']),
+        'what to measure: nll, the negative log-likelihood (the default); latent, what codes hold; samples, sheets to look at, and with --classifier how good they are; accuracy, of a classifier; codes, how many of its codebook a model uses; translation, how near the truth pictures come; anomaly, with --anomaly',
+      ).choices(['nll', 'latent', 'samples', 'accuracy', 'codes', 'translation', 'anomaly']),
     )
     .option(
       '--anomaly <names>',
@@ -93,6 +93,7 @@ Examples:
   $ genserve evaluate models/mnist-vae --data mnist --limit 1000 --k 100
   $ genserve evaluate models/mnist-vae --data mnist --metric samples --out sheets
   $ genserve evaluate models/mnist-dcgan --data mnist --metric samples --classifier models/mnist-classifier --seed 1
+  $ genserve evaluate models/emoji-pix2pix --data emoji-pairs --metric translation
   $ genserve evaluate models/fashion-vae --data fashion-mnist --anomaly mnist,constant,noise,emoji
   $ genserve evaluate --protocol held-out-class --data mnist --families vae,gated-pixelcnn --runs runs/held-out
 `;

@@ -108,7 +108,7 @@ export function convolutionalDiscriminator(
 }
 
 /** Height and width at each level: 28 -> 14 -> 7 -> 4. */
-function levelSizes({ height, width }: ImageSize, levels: number): (readonly [number, number])[] {
+export function levelSizes({ height, width }: ImageSize, levels: number): (readonly [number, number])[] {
   const sizes: (readonly [number, number])[] = [[height, width]];
   for (let level = 1; level <= levels; level++) {
     const [above, across] = sizes.at(-1)!;

@@ -28,9 +28,9 @@ export function toSymmetric(pixels: Tensor): Tensor {
   return tf.sub(tf.mul(2, pixels), 1);
 }
 
-/** tanh(x), given out in [0, 1]. */
+/** tanh(x), given out in [0, 1]: onnxruntime's own goes 1e-7 past 1, where no picture may be. */
 export function tanhPixels(x: Tensor): Tensor {
-  return tf.div(tf.add(tanh(x), 1), 2);
+  return tf.clipByValue(tf.div(tf.add(tanh(x), 1), 2), 0, 1);
 }
 
 /** The noise z of generators. Normal, where papers before 2016 have it uniform: temperature and spherical paths need it so. */

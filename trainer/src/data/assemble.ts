@@ -13,6 +13,8 @@ export interface Found {
   /** Of the rows' targets, where they are paired. */
   readonly target?: Domain | undefined;
   readonly train: Store;
+  /** One name for each row of `train`: rows of one group come into one part, as variants of one thing must. */
+  readonly groups?: readonly string[] | undefined;
   /** Absent where the source has none: then it is cut from train. */
   readonly test?: Store | undefined;
   readonly calibration?: Store | undefined;
@@ -34,12 +36,16 @@ export function assemble(found: Found, options: DataOptions): Dataset {
   if (found.target && (options.flip || options.crop > 0) && frame(found.target) !== frame(domain))
     throw invalid('data.flip', `rows and targets of ${name} differ in size, and cannot be moved alike`);
   const notes: string[] = [];
-  const order = permutation(all.count, seed, 'split');
+  const order = togetherInGroups(permutation(all.count, seed, 'split'), found.groups);
   let used = 0;
   const tenth = Math.max(1, Math.floor(all.count / 10));
+  const groupAt = (place: number) => found.groups?.[order[place]!];
   const cut = (size: number): Store => {
-    const part = order.slice(used, used + size).sort();
-    used += size;
+    let end = Math.min(used + size, order.length);
+    // A group that would be cut in two goes in whole.
+    while (found.groups && end < order.length && groupAt(end) === groupAt(end - 1)) end += 1;
+    const part = order.slice(used, end).sort();
+    used = end;
     return subset(all, part);
   };
   const normal = (store: Store) => (without === undefined ? store : withoutClass(store, without, domain));
@@ -74,6 +80,14 @@ export function assemble(found: Found, options: DataOptions): Dataset {
     split: notes.join(', '),
     frequencies: frequencies(train.labels, labelsOf(domain).length),
   };
+}
+
+/** Each row followed by the others of its group. */
+function togetherInGroups(order: Int32Array, groups: readonly string[] | undefined): Int32Array {
+  if (!groups) return order;
+  const members = new Map<string, number[]>();
+  for (const row of order) members.set(groups[row]!, [...(members.get(groups[row]!) ?? []), row]);
+  return Int32Array.from([...members.values()].flat());
 }
 
 /** The rows of all classes but one; those without a label stay. Throws INVALID_ARGUMENT where there is no such class. */

@@ -9,8 +9,9 @@ import { evaluateLikelihood, type LikelihoodEvaluationOptions } from './likeliho
 import { openJudge } from './samples/judge.js';
 import { drawPictures, measurePictures } from './samples/measure.js';
 import { sampleSheets } from './samples/sheets.js';
+import { evaluateTranslation } from './translation.js';
 
-export const metricNames = ['nll', 'latent', 'samples', 'accuracy', 'codes'] as const;
+export const metricNames = ['nll', 'latent', 'samples', 'accuracy', 'codes', 'translation'] as const;
 export type MetricName = (typeof metricNames)[number];
 
 export interface EvaluateOptions extends OpenOptions, Omit<LikelihoodEvaluationOptions, 'draws'> {
@@ -106,6 +107,11 @@ const measures: Readonly<Record<MetricName, Measure>> = {
   async codes(generator, dataset, options) {
     const { metrics, ...context } = await evaluateCodes(generator, dataset[options.split], options);
     return { metrics, context };
+  },
+
+  async translation(generator, dataset, options) {
+    const { metrics, rows } = await evaluateTranslation(generator, dataset[options.split], options);
+    return { metrics, context: { rows, seed: options.seed ?? 0 } };
   },
 };
 

@@ -19,6 +19,7 @@ import {
 import type { Dataset } from '../data/dataset.js';
 import { evaluateAccuracy } from '../evaluate/accuracy.js';
 import { evaluateLikelihood } from '../evaluate/likelihood.js';
+import { evaluateTranslation, translationSheet } from '../evaluate/translation.js';
 import { familyOf } from '../families/load.js';
 import type { Family, Model, PortSpec } from '../family.js';
 import { averagedState } from '../optim/average.js';
@@ -92,7 +93,8 @@ export async function exportBundle(runFolder: string, options: ExportOptions = {
     for (const [path, bytes] of prepared.tables) files.set(path, bytes);
     const variants = [{ name: 'float16', folder: 'float16', maxError: await variantError(draft, files, generator) }];
     const golden = await recordGolden(generator);
-    if (draft.domain?.image && has(draft, 'sample')) files.set('preview.png', await preview(generator));
+    const picture = draft.domain?.image && (await preview(generator, dataset));
+    if (picture) files.set('preview.png', picture);
     files.set('report.html', Uint8Array.from(await readFile(await writeReport(runFolder))));
     options.onProgress?.('evaluate');
     const metrics = await testMetrics(generator, dataset, options);
@@ -274,9 +276,15 @@ async function variantError(draft: Manifest, files: BundleFiles, generator: Bund
   }
 }
 
-async function preview(generator: BundleGenerator): Promise<Bytes> {
-  const { data } = await generator.sample({ count: PREVIEW_SIDE ** 2, seed: 0 });
-  return Uint8Array.from(await encodeSheet(data, PREVIEW_SIDE));
+/** Samples, or translations of test pictures between these and the truth; nothing where there is neither. */
+async function preview(generator: BundleGenerator, { test }: Dataset): Promise<Bytes | undefined> {
+  const columns = PREVIEW_SIDE;
+  let images: Tensor;
+  if (has(generator.manifest, 'sample')) images = (await generator.sample({ count: columns ** 2, seed: 0 })).data;
+  else if (has(generator.manifest, 'translate') && test.count > 0)
+    images = await translationSheet(generator, test, { lines: Math.floor(columns / 3), columns });
+  else return undefined;
+  return Uint8Array.from(await encodeSheet(images, columns));
 }
 
 async function testMetrics(
@@ -299,6 +307,8 @@ async function testMetrics(
   // A classifier is cheap to run: on all of the test data.
   if (has(manifest, 'classify'))
     figures.push(...Object.entries((await evaluateAccuracy(generator, dataset.test)).metrics));
+  if (has(manifest, 'translate'))
+    figures.push(...Object.entries((await evaluateTranslation(generator, dataset.test)).metrics));
   return Object.fromEntries(figures.map(([name, value]) => [`test.${name}`, value]));
 }
 

@@ -1,5 +1,5 @@
 // A sheet of images as one PNG.
-import type { Tensor } from '@genserve/runtime';
+import { concatenate, float32, type Tensor, takeRows } from '@genserve/runtime';
 import sharp from 'sharp';
 import { writeAtomically } from '../train/checkpoint.js';
 
@@ -30,4 +30,21 @@ export async function encodeSheet(images: Tensor, columns: number, scale = 2): P
 
 export async function writeSheet(path: string, images: Tensor, columns: number): Promise<void> {
   await writeAtomically(path, await encodeSheet(images, columns));
+}
+
+/**
+ * Sets of equally many pictures as one, for sheets of `columns`: a line of the first set above the same line of the next,
+ * what is left of the last line left out. Grey sets among colour ones become colour.
+ */
+export function interleave(sets: readonly Tensor[], columns: number): Tensor {
+  const channels = Math.max(...sets.map(({ shape }) => shape.at(-1)!));
+  const alike = sets.map(set => (set.shape.at(-1) === channels ? set : repeatChannel(set, channels)));
+  const lines = Math.floor(sets[0]!.shape[0]! / columns);
+  const line = (row: number) => Array.from({ length: columns }, (_, column) => row * columns + column);
+  return concatenate(Array.from({ length: lines }, (_, row) => alike.map(set => takeRows(set, line(row)))).flat());
+}
+
+function repeatChannel({ shape, data }: Tensor, channels: number): Tensor {
+  const repeated = Float32Array.from({ length: data.length * channels }, (_, i) => data[Math.floor(i / channels)]!);
+  return float32([...shape.slice(0, -1), channels], repeated);
 }

@@ -8,6 +8,7 @@ import { gatedPixelCnn } from './gated-pixelcnn.js';
 import { glow } from './glow.js';
 import { made } from './made.js';
 import { maf } from './maf.js';
+import { pix2pix } from './pix2pix.js';
 import { pixelCnn } from './pixelcnn.js';
 import { pixelVae } from './pixelvae.js';
 import { vae } from './vae.js';
@@ -31,6 +32,7 @@ export const families: Readonly<Record<string, Family>> = Object.fromEntries(
     erase(wganGp),
     erase(acGan),
     erase(vqVae),
+    erase(pix2pix),
   ].map(family => [family.name, family]),
 );
 

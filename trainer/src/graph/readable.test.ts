@@ -55,7 +55,7 @@ describe('the graphs of', () => {
     const family = families[name]!;
     const configuration = parseConfiguration(family, family.presets[family.defaultPreset]);
     const domain = modelDomain(family, configuration, labelled);
-    const { model, variables } = buildModel({ family: name, configuration, domain });
+    const { model, variables } = buildModel({ family: name, configuration, domain, target: domain });
     const parameters = initialState(variables, 1);
     const found = model.operations.flatMap(operation => {
       const graph = optimise(trace(operationProgram(operation, variables), 5, { parameters }));

@@ -41,9 +41,10 @@ export function flowSubject<Configuration>(
   settings: object,
   domain: Domain,
   amount = 0.3,
+  target?: Domain,
 ): FlowSubject {
   const scope = new Scope();
-  const model = family.build(family.configuration.parse(settings), domain, scope);
+  const model = family.build(family.configuration.parse(settings), domain, scope, target);
   const state = movedState(scope.variables(), amount);
   for (const { name, shape } of scope.variables()) {
     // Running statistics as after training: any means, variances above 0.

@@ -15,6 +15,8 @@ export interface RoundOptions<Configuration> {
   readonly family: Family<Configuration>;
   readonly settings: object;
   readonly domain: Domain;
+  /** Of what rows are paired with: noise as well. */
+  readonly target?: Domain;
   readonly batch: number;
   readonly training?: object;
 }
@@ -27,14 +29,14 @@ export interface Rounds {
 
 /** Runs all steps of the first stage in turn, `rounds` times, on noise for data and on labels 0, 1, 2, ... */
 export async function runRounds<Configuration>(
-  { family, settings, domain, batch, training = {} }: RoundOptions<Configuration>,
+  { family, settings, domain, target, batch, training = {} }: RoundOptions<Configuration>,
   engine: Engine,
   rounds: number,
 ): Promise<Rounds> {
   const opaque = family as unknown as Family; // opaque in its configuration where it is used
   const configuration = family.configuration.parse(settings);
   const parsed = trainingSettings.parse({ ...family.training, parameterAverage: 0, ...training, batch });
-  const record = { family: family.name, configuration, domain, training: parsed };
+  const record = { family: family.name, configuration, domain, ...(target && { target }), training: parsed };
   const run = await prepareRun(record, engine, opaque);
   const state = initialState(run.stateVariables, 3);
   const shape = dataShape(domain);
@@ -43,16 +45,11 @@ export async function runRounds<Configuration>(
   const outputs: { step: string; values: Tensors }[] = [];
   const classes = Math.max(1, domain.image?.labels.length ?? 1);
   for (let round = 0; round < rounds; round++) {
-    const noise = {
-      seed: 5,
-      name: 'data',
-      distribution: 'uniform',
-      shape,
-      count: run.rowsPerStep,
-      draw: round,
-    } as const;
+    const noise = (name: string, row: readonly number[]) =>
+      fillNoise({ seed: 5, name, distribution: 'uniform', shape: row, count: run.rowsPerStep, draw: round });
     const labels = Int32Array.from({ length: run.rowsPerStep }, (_, row) => row % classes);
-    const rows = { step: round, epoch: 0, data: fillNoise(noise), labels };
+    const paired = target && { target: noise('target', dataShape(target)) };
+    const rows = { step: round, epoch: 0, data: noise('data', shape), ...paired, labels };
     for (const { spec, program, executable } of run.stages[0]!.steps) {
       const scalars = program.scalars(round * (spec.repeats ?? 1) + 1, round, parsed.optimiser.learningRate);
       const values = await executable.run({ ...stepFeeds(spec, rows, shape, 5, batch), ...scalars }, state);
@@ -88,9 +85,10 @@ export function parameterCounts<Configuration>(
   family: Family<Configuration>,
   settings: object,
   domain: Domain,
+  target?: Domain,
 ): Record<string, number> {
   const scope = new Scope();
-  family.build(family.configuration.parse(settings), domain, scope);
+  family.build(family.configuration.parse(settings), domain, scope, target);
   const counts: Record<string, number> = {};
   for (const { name, shape, trainable } of scope.variables()) {
     const network = name.split('/')[0]!;

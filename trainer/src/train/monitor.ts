@@ -1,12 +1,13 @@
-// Looks at a run from outside while it trains: held-out figures and a sheet of samples, with averaged parameters.
+// Looks at a run from outside while it trains: held-out figures and a sheet of samples or translations, with averaged
+// parameters.
 import { join } from 'node:path';
-import { type Domain, fillNoise, type Tensor, type Tensors } from '@genserve/runtime';
+import { type Domain, fillNoise, float32, type Tensor, type Tensors } from '@genserve/runtime';
 import { rowsInOrder } from '../data/batches.js';
 import type { Dataset, Rows } from '../data/dataset.js';
 import type { Engine, Executable } from '../engine/engine.js';
 import type { Program, State } from '../engine/program.js';
 import { operationProgram, portShape } from '../export/operation-program.js';
-import { writeSheet } from '../export/sheet.js';
+import { interleave, writeSheet } from '../export/sheet.js';
 import type { Model, OperationSpec, PortSpec, ValidationSpec } from '../family.js';
 import type { Variable } from '../nn/variable.js';
 import { averagedState } from '../optim/average.js';
@@ -15,6 +16,8 @@ import { type RunRecord, runPaths } from './run-folder.js';
 import { batchInputs, readBatch, updatesOf } from './step-program.js';
 
 const SHEET_SIDE = 8;
+/** Lines of a sheet of translations: each takes three of the sheet, input, output and truth. */
+const TRANSLATED_LINES = 3;
 const EVALUATION_BATCH = 100;
 /** Name of the program and of its noises' streams. */
 const VALIDATION = 'validation';
@@ -30,6 +33,7 @@ export class Monitor {
     private readonly record: RunRecord,
     private readonly dataset: Dataset,
     private readonly sample: Compiled | undefined,
+    private readonly translate: Compiled | undefined,
     private readonly logProb: Compiled | undefined,
     private readonly validation: Executable | undefined,
     private readonly model: Model,
@@ -48,6 +52,7 @@ export class Monitor {
       return { operation, batch, executable: await engine.compile(operationProgram(operation, variables), batch) };
     };
     const sample = record.domain.image ? await compile('sample', SHEET_SIDE ** 2) : undefined;
+    const translate = record.target?.image && (await compile('translate', TRANSLATED_LINES * SHEET_SIDE));
     const rows = Math.min(record.training.evaluationRows, dataset.calibration.count);
     const batch = Math.min(EVALUATION_BATCH, rows);
     const logProb = rows > 0 ? await compile('log_prob', batch) : undefined;
@@ -55,7 +60,7 @@ export class Monitor {
       rows > 0 && model.validation
         ? await engine.compile(validationProgram(model.validation, variables, record.domain), batch)
         : undefined;
-    return new Monitor(record, dataset, sample, logProb, validation, model);
+    return new Monitor(record, dataset, sample, translate, logProb, validation, model);
   }
 
   /**
@@ -92,16 +97,36 @@ export class Monitor {
 
   /** Writes samples/step-<n>.png and returns its path; nothing for what has no pictures. */
   async sheet(folder: string, step: number, state: State): Promise<string | undefined> {
+    const averaged = averagedState(state);
+    const images = (await this.#samples(averaged)) ?? (await this.#translations(averaged));
+    if (!images) return undefined;
+    const path = join(runPaths(folder).samples, `step-${String(step).padStart(9, '0')}.png`);
+    await writeSheet(path, images, SHEET_SIDE);
+    return path;
+  }
+
+  async #samples(averaged: State): Promise<Tensor | undefined> {
     if (!this.sample) return undefined;
     const { operation, executable, batch } = this.sample;
-    const outputs = await executable.run(this.#feeds(operation, batch, 0), averagedState(state));
-    const path = join(runPaths(folder).samples, `step-${String(step).padStart(9, '0')}.png`);
-    await writeSheet(path, outputOf(operation, outputs, 'data'), SHEET_SIDE);
-    return path;
+    return outputOf(operation, await executable.run(this.#feeds(operation, batch, 0), averaged), 'data');
+  }
+
+  /** Held-out pictures, what they become, and what they should become; none where there are too few. */
+  async #translations(averaged: State): Promise<Tensor | undefined> {
+    const { record, translate, dataset } = this;
+    if (!translate || dataset.calibration.count < translate.batch) return undefined;
+    const { operation, executable, batch } = translate;
+    const { seed, domain, target } = record;
+    const rows = await rowsInOrder(dataset.calibration, domain, { first: 0, count: batch, seed });
+    const made = outputOf(operation, await executable.run(this.#feeds(operation, batch, 0, rows), averaged), 'data');
+    const given = float32([batch, ...dataShape(domain)], rows.data);
+    const truth = float32([batch, ...dataShape(target!)], rows.target!); // pairs, as the record says
+    return interleave([given, made, truth], SHEET_SIDE);
   }
 
   async close(): Promise<void> {
     await this.sample?.executable.close();
+    await this.translate?.executable.close();
     await this.logProb?.executable.close();
     await this.validation?.close();
   }

@@ -64,6 +64,51 @@ async function readSheet(folder: string, style: EmojiStyle, size: number): Promi
   return { list, bytes: await readFile(join(folder, 'img', style, 'sheets', `${size}.png`)), entries };
 }
 
+/** Signs that only say who does something, where to, or how it is drawn: man, woman, right, "as an emoji", "joined". */
+const VARIATIONS = new Set(['2640', '2642', '27A1', 'FE0F', '200D']);
+/** Men and women are persons, boys and girls are children. */
+const PERSONS = new Map([
+  ['1F468', '1F9D1'],
+  ['1F469', '1F9D1'],
+  ['1F466', '1F9D2'],
+  ['1F467', '1F9D2'],
+]);
+
+/** What the variants of one emoji have in common: those that differ in sex or direction alone (skin tones are not read). */
+function withoutVariation(unified: string): string {
+  return unified
+    .split('-')
+    .filter(code => !VARIATIONS.has(code))
+    .map(code => PERSONS.get(code) ?? code)
+    .join('-');
+}
+
+/** A name for each emoji, the same for variants and for those that some style draws alike, e.g. the flags of Norway and Svalbard. */
+async function variantGroups(codes: readonly string[], stores: readonly Store[]): Promise<string[]> {
+  const pictures = await Promise.all(
+    stores.map(async (store, style) => {
+      const { data } = await store.read([...codes.keys()]);
+      const size = data.length / codes.length;
+      return codes.map(
+        (_, row) => `${style}:${sha256(new Uint8Array(data.slice(row * size, (row + 1) * size).buffer))}`,
+      );
+    }),
+  );
+  // Each name points to one that it means the same as; the last on the way is the group's.
+  const same = new Map<string, string>();
+  const groupOf = (name: string): string => {
+    const next = same.get(name);
+    return next === undefined ? name : groupOf(next);
+  };
+  const bases = codes.map(withoutVariation);
+  for (const [row, base] of bases.entries())
+    for (const alike of pictures) {
+      const [group, other] = [groupOf(base), groupOf(alike[row]!)];
+      if (group !== other) same.set(other, group);
+    }
+  return bases.map(groupOf);
+}
+
 /** Pictures of `entries`, which know their places in this very sheet. */
 async function cut(
   sheet: Buffer,
@@ -122,6 +167,7 @@ export async function openEmoji(
       ...{ name, domain, licence, attribution },
       ...(targets && { target: domain }),
       train: targets ? paired(data!, targets) : data!,
+      groups: await variantGroups(codes, stores),
       sha256: sha256(...sheets.flatMap(({ list, bytes }) => [list, bytes])),
       summary: `${count(codes.length)} ${targets ? 'pairs of ' : ''}${what}`,
     },

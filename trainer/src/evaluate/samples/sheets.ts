@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { type BundleGenerator, concatenate, float32, GenserveError, type Tensor, takeRows } from '@genserve/runtime';
 import { rowsInOrder } from '../../data/batches.js';
 import type { Split } from '../../data/dataset.js';
-import { writeSheet } from '../../export/sheet.js';
+import { interleave, writeSheet } from '../../export/sheet.js';
+import { translationSheet } from '../translation.js';
 
 export interface SheetOptions {
   /** Folder that the sheets are written to. */
@@ -25,8 +26,9 @@ const SIDE = 10;
 
 /**
  * samples.png (a column for each class where the model knows classes), reconstructions.png (data above what becomes of
- * them), interpolations.png (a row from one datum to another) and completions.png (a datum, its known half, eight
- * completions): those that the bundle has the operations for. Throws OPERATION_UNSUPPORTED where the data are no images.
+ * them), interpolations.png (a row from one datum to another), completions.png (a datum, its known half, eight
+ * completions) and translations.png (data, what becomes of them, and what should): those that the bundle has the
+ * operations for. Throws OPERATION_UNSUPPORTED where the data are no images.
  */
 export async function sampleSheets(
   generator: BundleGenerator,
@@ -48,7 +50,7 @@ export async function sampleSheets(
   const sheets: Sheet[] = [];
   for (const { name, make } of makers) {
     const { seed = 0, signal } = options;
-    const images = await make({ generator, data, seed, signal });
+    const images = await make({ generator, split, data, seed, signal });
     const path = join(options.out, `${name}.png`);
     await writeSheet(path, images, SIDE);
     sheets.push({ name, path, images: images.shape[0]! });
@@ -66,6 +68,7 @@ interface SheetMaker {
 
 interface Drawing {
   readonly generator: BundleGenerator;
+  readonly split: Split;
   /** SIDE * SIDE rows as the model takes them: the first, again from the start where there are fewer. */
   readonly data: Tensor;
   readonly seed: number;
@@ -91,10 +94,13 @@ async function samples({ generator, seed, signal }: Drawing): Promise<Tensor> {
 }
 
 async function reconstructions({ generator, data, seed, signal }: Drawing): Promise<Tensor> {
-  const rows = SIDE / 2;
-  const shown = firstRows(data, rows * SIDE);
+  const shown = firstRows(data, (SIDE / 2) * SIDE);
   const { data: made } = await generator.reconstruct(shown, { seed, signal });
-  return concatenate(Array.from({ length: rows }, (_, row) => [pick(shown, row), pick(made, row)]).flat());
+  return interleave([shown, made], SIDE);
+}
+
+async function translations({ generator, split, seed, signal }: Drawing): Promise<Tensor> {
+  return await translationSheet(generator, split, { lines: Math.floor(SIDE / 3), columns: SIDE, seed, signal });
 }
 
 async function interpolations({ generator, data, seed, signal }: Drawing): Promise<Tensor> {
@@ -133,12 +139,7 @@ const sheetMakers: readonly SheetMaker[] = [
   { name: 'reconstructions', operations: ['reconstruct'], make: reconstructions },
   { name: 'interpolations', operations: ['encode', 'decode'], make: interpolations },
   { name: 'completions', operations: ['complete'], make: completions },
+  { name: 'translations', operations: ['translate'], make: translations },
 ];
 
 const firstRows = (images: Tensor, count: number): Tensor => takeRows(images, [...new Array(count).keys()]);
-/** Row `row` of a sheet. */
-const pick = (images: Tensor, row: number): Tensor =>
-  takeRows(
-    images,
-    Array.from({ length: SIDE }, (_, column) => row * SIDE + column),
-  );

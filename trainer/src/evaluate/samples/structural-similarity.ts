@@ -9,7 +9,7 @@ export interface Picture {
   readonly data: Float32Array;
 }
 
-const WINDOW = 7;
+export const WINDOW = 7;
 /** Standard deviation of the window's weights, pixels. */
 const SIGMA = 1.5;
 /** (K1 L)^2 and (K2 L)^2 of the paper, for a range L of 1. */
@@ -19,8 +19,17 @@ const EXPONENTS = [0.0448, 0.2856];
 
 /** 1 for equal pictures; the mean of the channels'. At least 7 pixels high and wide. */
 export function multiScaleSimilarity(a: Picture, b: Picture): number {
+  return meanOfChannels(a, b, ofPlanes);
+}
+
+/** The same at one scale (Wang, Bovik, Sheikh & Simoncelli 2004, eq. 13), from -1 to 1. */
+export function structuralSimilarity(a: Picture, b: Picture): number {
+  return meanOfChannels(a, b, (x, y) => similarity(x, y).whole);
+}
+
+function meanOfChannels(a: Picture, b: Picture, compare: (a: Plane, b: Plane) => number): number {
   let sum = 0;
-  for (let channel = 0; channel < a.channels; channel++) sum += ofPlanes(plane(a, channel), plane(b, channel));
+  for (let channel = 0; channel < a.channels; channel++) sum += compare(plane(a, channel), plane(b, channel));
   return sum / a.channels;
 }
 
