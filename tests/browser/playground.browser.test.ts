@@ -280,14 +280,14 @@ describe('scores', () => {
     await eventually(() => text('verdict-words')).toMatch(/rarer than (only )?[\d.]+ % of normal/i);
     expect(await text('verdict-figures')).toMatch(
       place === 'server'
-        ? /nats · p = .* against 5,000 held-out digits · .* on the server/
-        : /nats · p = .* against 5,000 held-out digits · .* on this device/,
+        ? /bits · p = .* against 5,000 held-out digits · .* on the server/
+        : /bits · p = .* against 5,000 held-out digits · .* on this device/,
     );
     expect(await text('likelihood')).toMatch(/log p\(x\) is at least -[\d.]+ nats .*16 draws.* bits per pixel/);
     expect(spread(await pixels('reconstruction'))).toBeGreaterThan(5);
     expect(spread(await pixels('heat'))).toBeGreaterThan(20);
     const chart = page.getByTestId('distribution').getByRole('img');
-    expect(await chart.getAttribute('aria-label')).toMatch(/5,000 normal digits.* yours scores [\d.]+/);
+    expect(await chart.getAttribute('aria-label')).toMatch(/5,000 normal digits.* yours scores -?[\d.]+/);
     await page.getByTestId('clear').click();
     expect(await text('verdict-words')).toBe('Waiting for a picture.');
     expect(spread(await pixels('heat'))).toBe(1);
