@@ -11,9 +11,10 @@ function holds(figure, bar) {
   const bound = Number(text);
   if (relation === '<') return figure < bound;
   if (relation === '<=') return figure <= bound;
+  if (relation === '>') return figure > bound;
   if (relation === '>=') return figure >= bound;
   if (relation === '=') return figure === bound;
-  throw new Error(`docs/results/criteria.json: no relation in the bar "${bar}"; one of <, <=, >=, = and a number`);
+  throw new Error(`docs/results/criteria.json: no relation in the bar "${bar}"; one of <, <=, >, >=, = and a number`);
 }
 
 function row({ criterion, result, metric, bar }) {

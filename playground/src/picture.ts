@@ -16,6 +16,9 @@ export async function readPicture(file: Blob, manifest: Manifest): Promise<Tenso
   canvas.width = bitmap.width;
   canvas.height = bitmap.height;
   const context = context2d(canvas);
+  // What is transparent is white, as it is in training.
+  context.fillStyle = 'white';
+  context.fillRect(0, 0, canvas.width, canvas.height);
   context.drawImage(bitmap, 0, 0);
   const pixels = context.getImageData(0, 0, canvas.width, canvas.height);
   return fromPixels(pixels, manifest, fitOf(pixels, manifest.domain?.image?.polarity ?? ''));

@@ -1,5 +1,5 @@
-// The playground in headless Chromium, on a real server with the shipped auto-encoder and the runtime's fixtures: every
-// view is driven as a person would, and what a person would see is asserted.
+// The playground in headless Chromium, on a real server with the shipped auto-encoder, the runtime's fixtures and a
+// translator trained for seconds: every view is driven as a person would, and what a person would see is asserted.
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -11,6 +11,7 @@ import type { AxeResults } from 'axe-core';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { chromiumOptions } from '../support/chromium.js';
+import { negativeBundle } from '../support/negatives.js';
 import { models, python, root } from '../support/paths.js';
 import { type ServedModels, serve } from '../support/serve.js';
 
@@ -23,12 +24,14 @@ const views = {
   explore: '#/mnist-vae/explore',
   score: '#/mnist-vae/score',
   paint: '#/tiny-rows/paint',
+  translate: '#/negative/translate',
 };
 
 /** Patient: a loaded machine takes its time. */
 const eventually = <T>(value: () => T) => expect.poll(value, { timeout: 30_000 });
 
 let folder: string;
+let runs: string;
 let served: ServedModels;
 let browser: Browser;
 let context: BrowserContext;
@@ -37,18 +40,20 @@ let complaints: string[];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'genserve-models-'));
+  runs = await mkdtemp(join(tmpdir(), 'genserve-runs-'));
   await Promise.all([
+    negativeBundle(runs, folder),
     cp(`${models}/mnist-vae`, join(folder, 'mnist-vae'), { recursive: true }),
     ...['tiny', 'tiny-rows'].map(name =>
       cp(`${root}runtime/fixtures/${name}`, join(folder, name), { recursive: true }),
     ),
   ]);
   [browser, served] = await Promise.all([chromium.launch(chromiumOptions), serve({ models: folder, playground })]);
-});
+}, 120_000);
 afterAll(async () => {
   await browser?.close();
   await served?.[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true });
+  await Promise.all([folder, runs].map(each => rm(each, { recursive: true })));
 });
 beforeEach(async () => {
   context = await browser.newContext({
@@ -84,6 +89,7 @@ async function open(view: keyof typeof views): Promise<void> {
   if (view === 'sample') await eventually(() => label('samples')).toMatch(/^36 samples of seed 7/);
   if (view === 'explore') await eventually(() => label('map')).toMatch(/^Map of 81 pictures.*seed 7/);
   if (view === 'paint') await eventually(() => text('paint-status')).toMatch(/^Erase a part/);
+  if (view === 'translate') await page.getByTestId('translate-file').waitFor({ state: 'attached' });
   if (view === 'score') await page.getByTestId('drawing').waitFor();
 }
 
@@ -112,7 +118,7 @@ const drawTwo = () =>
 describe('the gallery', () => {
   it('shows every model with its pictures and what it can do, and leads to its page', async () => {
     await open('gallery');
-    expect(await page.getByTestId('models').locator('li').count()).toBe(3);
+    expect(await page.getByTestId('models').locator('li').count()).toBe(4);
     const card = page.getByTestId('model-mnist-vae');
     expect(await card.textContent()).toMatch(/mnist-vae.*vae.*Handwritten digits.*samples.*latent space.*likelihood/);
     const width = () => card.locator('img').evaluate(image => (image as HTMLImageElement).naturalWidth); // `img`
@@ -269,6 +275,52 @@ describe('in-painting', () => {
     expect(await label('paint-canvas')).toMatch(/; 0 % of it is erased/);
     await page.getByTestId('complete').click();
     expect(await text('paint-status')).toMatch(/^Nothing is erased yet/);
+  });
+});
+
+describe('translation', () => {
+  /** Dark, or transparent, with a light band across the middle third. */
+  const band = (ground: string) =>
+    page.evaluate(async colour => {
+      const canvas = new OffscreenCanvas(48, 48);
+      const context = canvas.getContext('2d')!;
+      context.fillStyle = colour;
+      context.fillRect(0, 0, 48, 48);
+      context.fillStyle = '#fff';
+      context.fillRect(0, 16, 48, 16);
+      return Array.from(new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer()));
+    }, ground);
+  /** Mean grey level of the upper, middle and lower third. */
+  const thirds = (values: number[]) =>
+    [0, 1, 2].map(third => {
+      const part = values.slice((third * values.length) / 3, ((third + 1) * values.length) / 3);
+      return part.filter((_, i) => i % 4 === 0).reduce((sum, value) => sum + value, 0) / (part.length / 4);
+    });
+
+  it('turns a picture that is chosen into its negative, on the server and on the device', async () => {
+    await open('translate');
+    const buffer = Buffer.from(await band('#000'));
+    await page.getByTestId('translate-file').setInputFiles({ name: 'band.png', mimeType: 'image/png', buffer });
+    await eventually(() => text('translate-status')).toMatch(/^Translated in .* on the server/);
+    const [above, middle, below] = thirds(await pixels('translate-source'));
+    expect(middle! - Math.max(above!, below!)).toBeGreaterThan(150);
+    const onServer = await pixels('translate-result');
+    const negative = thirds(onServer);
+    expect(Math.min(negative[0]!, negative[2]!) - negative[1]!).toBeGreaterThan(100);
+    await page.getByTestId('place-browser').check();
+    await eventually(() => text('translate-status')).toMatch(/^Translated in .* on this device/);
+    const onDevice = await pixels('translate-result');
+    // A thousandth of half precision is at most a level of 255, and another by rounding.
+    expect(onDevice.filter((value, i) => Math.abs(value - onServer[i]!) > 2)).toEqual([]);
+    expect(await text('snippet')).toContain('"translation"');
+  });
+
+  it('takes a picture without a ground as one on white, as pictures were in training', async () => {
+    await open('translate');
+    const buffer = Buffer.from(await band('#0000'));
+    await page.getByTestId('translate-file').setInputFiles({ name: 'band.png', mimeType: 'image/png', buffer });
+    await eventually(() => text('translate-status')).toMatch(/^Translated in/);
+    expect(Math.min(...thirds(await pixels('translate-source')))).toBeGreaterThan(250);
   });
 });
 
