@@ -47,6 +47,7 @@ export function build() {
 /** Debian packages that the tests of both tiers use. */
 export const testPackages = [
   'chromium',
+  'firefox-esr',
   'libvulkan1',
   'python3-onnx',
   'python3-grpc-tools',
