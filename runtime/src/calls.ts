@@ -94,25 +94,48 @@ export class Calls {
     return Object.fromEntries(ports.map(({ name }) => [name, concatenate(parts.map(part => part[name]!))]));
   }
 
-  /** Runs the call step by step, checking the signal before each and reporting progress after it. */
-  async *steps({ operation, inputs, rows, options }: Call): AsyncGenerator<Step> {
-    const { signal, onProgress, previews = false } = options;
-    const [label] = inputsOf(operation, 'label');
+  /**
+   * Runs the call step by step, checking the signal before each and reporting progress after it. The next step is under way
+   * while one is handed on, so that the runner need not wait for whoever takes them; steps come in order.
+   */
+  async *steps(call: Call): AsyncGenerator<Step> {
+    const { operation, rows, options } = call;
     // Pictures that are seen while they are drawn are drawn side by side: a run is one row of each.
-    const slices = previews ? slicesOf(operation) : 1;
+    const slices = options.previews ? slicesOf(operation) : 1;
     const limit = Math.max(1, Math.floor(this.runner.rowsPerStep(operation.name) * slices));
-    for (let start = 0; start < rows.length; start += limit) {
-      throwIfAborted(signal);
-      const part = rows.slice(start, start + limit);
-      const feeds = inputs.feeds(part);
-      // Read before the run, which may transfer its feeds.
-      const labels = label && Array.from(feeds[label.name]!.data);
-      for await (const { outputs, drawn } of stepParts(this.runner, operation, feeds, { signal, byRow: previews })) {
-        const done = start + part.length * (drawn ? drawn.rows / drawn.of : 1);
-        onProgress?.({ phase: 'run', done, total: rows.length, unit: 'rows' });
-        if (!drawn) yield { rows: part, labels, outputs };
-        else if (previews) yield { rows: part, labels, outputs, drawnRows: drawn.rows };
-      }
+    const progress = new Progress(rows.length, options.onProgress);
+    const begin = (start: number) => this.#parts(call, rows.slice(start, start + limit), progress);
+    if (options.previews) {
+      for (let start = 0; start < rows.length; start += limit) yield* begin(start);
+      return;
+    }
+    let ahead: Promise<Step> | undefined = last(begin(0));
+    for (let start = limit; ahead !== undefined; start += limit) {
+      const step: Promise<Step> = ahead;
+      ahead = start < rows.length ? last(begin(start)) : undefined;
+      ahead?.catch(() => undefined); // heard of when its turn comes, if it does
+      yield await step;
+    }
+  }
+
+  /** One step: its previews where it is drawn in slices, and last the whole of it. */
+  async *#parts(
+    { operation, inputs, options }: Call,
+    rows: readonly StepRow[],
+    progress: Progress,
+  ): AsyncGenerator<Step, void, undefined> {
+    const { signal, previews = false } = options;
+    throwIfAborted(signal);
+    const [label] = inputsOf(operation, 'label');
+    const feeds = inputs.feeds(rows);
+    // Read before the run, which may transfer its feeds.
+    const labels = label && Array.from(feeds[label.name]!.data);
+    let before = 0;
+    for await (const { outputs, drawn } of stepParts(this.runner, operation, feeds, { signal, byRow: previews })) {
+      const done = drawn ? drawn.rows / drawn.of : 1;
+      progress.add(rows.length * (done - before));
+      before = done;
+      yield { rows, labels, outputs, ...(drawn && { drawnRows: drawn.rows }) };
     }
   }
 
@@ -152,6 +175,27 @@ export class Calls {
     if (value === undefined || (value === 1 && inputsOf(operation, role).length === 0)) return {};
     return this.input(operation, role, float32([1], [value]), role);
   }
+}
+
+/** Of one call whose steps may be under way side by side. */
+class Progress {
+  #done = 0;
+
+  constructor(
+    private readonly total: number,
+    private readonly report: CallOptions['onProgress'],
+  ) {}
+
+  add(rows: number): void {
+    this.#done += rows;
+    this.report?.({ phase: 'run', done: this.#done, total: this.total, unit: 'rows' });
+  }
+}
+
+async function last(parts: AsyncIterable<Step>): Promise<Step> {
+  let latest: Step | undefined;
+  for await (const part of parts) latest = part;
+  return latest!; // every step has a last part
 }
 
 /** The caller's name for what feeds a port. */

@@ -90,7 +90,44 @@ describe('sample', () => {
       expect(part.data.data).toEqual(whole.data.data.slice(from, from + part.data.data.length));
     }
     expect(starts).toEqual([0, 3, 6]);
-    expect(progress.map(({ done, total, unit }) => [done, total, unit])).toEqual([3, 6, 7].map(n => [n, 7, 'rows']));
+    // Two steps are under way at once: the last, of one row, may end before the one before it.
+    expect(progress.map(({ total, unit }) => [total, unit])).toEqual(starts.map(() => [7, 'rows']));
+    expect(progress.map(({ done }) => done)).toEqual(progress.map(({ done }) => done).sort((a, b) => a - b));
+    expect([progress[0]!.done, progress[2]!.done]).toEqual([3, 7]);
+  });
+
+  it('keeps the next step under way while one is handed on, and no more', async () => {
+    const { bundle, runner } = byThree;
+    let [begun, ended] = [0, 0];
+    const counting: Runner = {
+      ...runner,
+      async run(...arguments_) {
+        begun += 1;
+        expect(begun - ended).toBeLessThanOrEqual(2);
+        const outputs = await runner.run(...arguments_);
+        ended += 1;
+        return outputs;
+      },
+    };
+    const begunAtPart: number[] = [];
+    for await (const _ of new BundleGenerator(bundle, counting).sampleStream({ seed: 4, count: 12 })) {
+      await new Promise(resolve => setTimeout(resolve, 50));
+      begunAtPart.push(begun);
+    }
+    expect(begunAtPart).toEqual([2, 3, 4, 4]);
+  });
+
+  it('throws the first failure of a call, once, though another step is under way', async () => {
+    const { bundle, runner } = byThree;
+    let runs = 0;
+    const failing: Runner = {
+      ...runner,
+      run: async () => {
+        throw new GenserveError('OVERLOADED', `run ${++runs}`);
+      },
+    };
+    const failed = new BundleGenerator(bundle, failing).sample({ seed: 4, count: 12 });
+    await expect(failed).rejects.toThrow('run 1');
   });
 
   it('draws one row and a seed where nothing is asked for, and tells the seed', async () => {

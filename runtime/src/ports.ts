@@ -153,8 +153,7 @@ export class OperationInputs {
       if (!(value >= least && value <= greatest && Math.abs(value) !== Infinity))
         throw invalid(field, `must be ${rangeText(least, greatest)}; element ${i} was ${value}`);
     }
-    if (port.role === 'mask' && !data.every(value => value === 0 || value === 1))
-      throw invalid(field, 'must be 0 (unknown) or 1 (known) everywhere');
+    if (port.role === 'mask' && !isBinary(data)) throw invalid(field, 'must be 0 (unknown) or 1 (known) everywhere');
     return port.role === 'data' && data instanceof Float32Array && !this.operation.name.startsWith('translate')
       ? { dtype: 'float32', shape, data: quantise(data, this.manifest.domain, this.seed, field) }
       : tensor;
@@ -217,6 +216,12 @@ function takeGiven(given: Tensor, rows: readonly StepRow[]): Tensor {
   );
 }
 
+/** By a plain loop: a callback for each of millions of values would cost more than their run. */
+function isBinary(data: Tensor['data']): boolean {
+  for (let i = 0; i < data.length; i++) if (data[i] !== 0 && data[i] !== 1) return false;
+  return true;
+}
+
 /** Values in [0, 1] brought to the domain's levels; see `OperationInputs`. */
 export function quantise(
   data: Float32Array<ArrayBuffer>,
@@ -227,7 +232,7 @@ export function quantise(
   const { image, video } = domain ?? {};
   const levels = (image ?? video)?.levels ?? 0;
   if (levels > 2) return data.map(value => Math.round(value * (levels - 1)) / (levels - 1));
-  if (levels !== 2 || data.every(value => value === 0 || value === 1)) return data;
+  if (levels !== 2 || isBinary(data)) return data;
   const binarisation = image?.binarisation || 'none';
   if (binarisation === 'none')
     throw invalid(field, 'must be 0 or 1 everywhere: the domain has two levels and states no binarisation');

@@ -25,11 +25,18 @@ export function readTensor(wire: generator.Tensor, field: string): Tensor {
   if (wire.data.length !== expected) {
     throw invalid(`${field}.data`, `must be ${expected} bytes for ${dtype} [${shape}], were ${wire.data.length}`);
   }
-  // A copy at offset 0: typed arrays need an aligned start, and messages give bytes at any offset.
-  const bytes = Uint8Array.from(wire.data);
-  if (dtype === 'int32') return { dtype, shape, data: new Int32Array(bytes.buffer) };
-  if (dtype === 'float32') return { dtype, shape, data: new Float32Array(bytes.buffer) };
-  return { dtype: 'float32', shape, data: Float32Array.from(bytes, level => level / greatestLevel) };
+  if (dtype === 'uint8') {
+    return { dtype: 'float32', shape, data: Float32Array.from(wire.data, level => level / greatestLevel) };
+  }
+  const { buffer, byteOffset } = aligned(wire.data);
+  if (dtype === 'int32') return { dtype, shape, data: new Int32Array(buffer, byteOffset, length) };
+  return { dtype, shape, data: new Float32Array(buffer, byteOffset, length) };
+}
+
+/** Typed arrays need an aligned start, and messages give bytes at any offset: those elsewhere are copied. */
+function aligned(bytes: Buffer): Uint8Array<ArrayBuffer> {
+  // Buffers of this process are never shared with another thread.
+  return bytes.byteOffset % 4 === 0 ? (bytes as Buffer<ArrayBuffer>) : new Uint8Array(bytes);
 }
 
 export function writeTensor({ dtype, shape, data }: Tensor): generator.Tensor {
