@@ -2,8 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BundleGenerator, buildFeeds, findOperation } from '@genserve/runtime';
+import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compiledEngine } from '../engine/compiled.js';
+import { sampleSheets } from '../evaluate/samples/sheets.js';
 import { exportBundle } from '../export/export-bundle.js';
 import { openGenerator } from '../export/open.js';
 import { bandDataset, bandSide } from '../testing/bands.js';
@@ -100,6 +102,28 @@ describe('an AC-GAN of three classes', () => {
     const z = { dtype: 'float32', shape: [3, 4], data: new Float32Array(12).fill(0.3) } as const;
     const { data } = await generator.decode({ z }, { label: [0, 1, 2] });
     expect(brightest(data.data as Float32Array)).toEqual([0, 1, 2]);
+  });
+
+  it('shows itself on a sheet with the same noise in each line, and a class in each column', async () => {
+    const out = join(folder, 'sheets');
+    const sheets = await sampleSheets(generator, bandDataset().test, { out });
+    expect(sheets.map(({ name }) => name)).toEqual(['samples', 'labels-by-noise']);
+    const { data, info } = await sharp(sheets[1]!.path).greyscale().raw().toBuffer({ resolveWithObject: true });
+    // A picture and the gap beside it, drawn at twice its size.
+    const pitch = 2 * (bandSide + 1);
+    expect(info.width).toBe(10 * pitch + 2);
+    const at = (line: number, column: number) => {
+      const picture = new Float32Array(bandSide ** 2);
+      for (let pixel = 0; pixel < picture.length; pixel++) {
+        const y = line * pitch + 2 + 2 * Math.floor(pixel / bandSide);
+        const x = column * pitch + 2 + 2 * (pixel % bandSide);
+        picture[pixel] = data[y * info.width + x]!;
+      }
+      return picture;
+    };
+    expect([0, 1, 2].map(column => brightest(at(4, column))[0])).toEqual([0, 1, 2]);
+    expect(at(4, 3)).toEqual(at(4, 0));
+    expect(at(5, 0)).not.toEqual(at(4, 0));
   });
 
   it('classifies held-out data, and says so while it trains and in its bundle', async () => {

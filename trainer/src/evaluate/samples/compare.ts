@@ -29,7 +29,7 @@ export const PRECISION_ROWS = 3000;
 export const LEAST_ROWS = 20;
 
 /**
- * classifier_score, frechet_distance, kernel_distance (with spreads), precision, recall, classes_covered and
+ * classifier_score, frechet_distance, kernel_distance (with spreads and a standard error), precision, recall, classes_covered and
  * class_share.<label>, ms_ssim.<label>, ms_ssim and ms_ssim_diverse_classes; gan_test_accuracy, the share of labelled
  * rows that the classifier gives their label. Similarities and shares lie between 0 and 1.
  */
@@ -46,6 +46,7 @@ export function compare(judged: Judged, real: Judged, options: CompareOptions): 
     frechet_distance: frechetDistance(features, reference),
     kernel_distance: kernel.distance,
     kernel_distance_spread: kernel.spread,
+    kernel_distance_standard_error: kernel.standardError,
     precision,
     recall,
     ...coverageFigures(classCoverage(classes, options.classNames.length), options.classNames),

@@ -1,12 +1,17 @@
 // The kernel distance of two sets of features (KID: Bińkowski et al. 2018, sec. 4): unbiased however few the rows.
-import { mean, variance } from '../summary.js';
+import { mean, standardError, variance } from '../summary.js';
 import { type RowSet, rowGroups } from './row-set.js';
 
 export interface KernelDistance {
-  /** Near 0, below it too, for sets of one distribution. */
+  /** 0 but for chance, on either side of it, for sets of one distribution: within a few of its standard errors. */
   readonly distance: number;
   /** Standard deviation over the groups. */
   readonly spread: number;
+  /**
+   * Of the distance. Features of a classifier are large where it is sure, and the kernel cubes them, so that which rows a
+   * group happens to hold moves its value by more than most other measures: a distance says nothing without its error.
+   */
+  readonly standardError: number;
 }
 
 const GROUPS = 10;
@@ -19,7 +24,11 @@ const LARGEST_GROUP = 1000;
 export function kernelDistance(a: RowSet, b: RowSet): KernelDistance {
   const others = rowGroups(b, GROUPS, LARGEST_GROUP);
   const distances = rowGroups(a, GROUPS, LARGEST_GROUP).map((group, i) => unbiasedDiscrepancy(group, others[i]!));
-  return { distance: mean(distances), spread: Math.sqrt(variance(distances)) };
+  return {
+    distance: mean(distances),
+    spread: Math.sqrt(variance(distances)),
+    standardError: standardError(distances),
+  };
 }
 
 /** Squared maximum mean discrepancy, the unbiased estimate (Gretton et al. 2012, eq. 3). */

@@ -100,10 +100,44 @@ describe('the kernel distance', () => {
     expect(kernelDistance(a, b).distance).toBeCloseTo(expected.reduce((sum, each) => sum + each, 0) / 10, 9);
   });
 
+  it('of a group is the squared distance of mean monomials of degree 3 and less, the rows themselves left out', () => {
+    // (x . y / n + 1)^3 is the inner product of all products of three among x / sqrt(n) and 1.
+    const monomials = (row: number[]) => {
+      const one = [...row.map(value => value / Math.sqrt(row.length)), 1];
+      return one.flatMap(p => one.flatMap(q => one.map(r => p * q * r)));
+    };
+    const dot = (p: number[], q: number[]) => p.reduce((sum, value, i) => sum + value * q[i]!, 0);
+    const total = (rows: number[][]) => rows.reduce((sum, row) => sum.map((value, i) => value + row[i]!));
+    const [a, b] = [normals('a', 12, 4), normals('b', 9, 4, { shift: 0.4 })];
+    const [x, y] = [a, b].map(set => toRows(set).map(monomials)) as [number[][], number[][]]; // of two
+    const within = (rows: number[][]) => {
+      const sum = total(rows);
+      return (dot(sum, sum) - rows.reduce((own, row) => own + dot(row, row), 0)) / (rows.length * (rows.length - 1));
+    };
+    const expected = within(x) + within(y) - (2 * dot(total(x), total(y))) / (x.length * y.length);
+    expect(unbiasedDiscrepancy(a, b)).toBeCloseTo(expected, 9);
+  });
+
+  it('is 0 on the average over many small sets of one lop-sided distribution: it has no bias', () => {
+    const draw = (name: string) => {
+      const set = normals(name, 12, 3);
+      return { ...set, data: set.data.map(Math.abs) };
+    };
+    const values = Array.from({ length: 2000 }, (_, i) => unbiasedDiscrepancy(draw(`a${i}`), draw(`b${i}`)));
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
+    const error = deviation / Math.sqrt(values.length);
+    expect(Math.abs(mean)).toBeLessThan(3.5 * error);
+    // A biased estimate, with the rows' own kernels, would be off by far more than that.
+    const self = draw('self');
+    const own = toRows(self).map(row => (row.reduce((sum, value) => sum + value ** 2, 0) / 3 + 1) ** 3);
+    expect(own.reduce((sum, value) => sum + value, 0) / own.length / 12).toBeGreaterThan(10 * error);
+  });
+
   it('is near 0 for equal distributions and far from it for shifted ones, in multiples of its standard error', () => {
     const errors = (a: RowSet, b: RowSet) => {
-      const { distance, spread } = kernelDistance(a, b);
-      return distance / (spread / Math.sqrt(10));
+      const { distance, standardError } = kernelDistance(a, b);
+      return distance / standardError;
     };
     expect(Math.abs(errors(normals('a', 1000, 4), normals('b', 1000, 4)))).toBeLessThan(3.5);
     expect(errors(normals('a', 1000, 4), normals('b', 1000, 4, { shift: 1 }))).toBeGreaterThan(10);

@@ -1,7 +1,18 @@
 // Sheets of pictures for people's eyes: what a bundle draws, and what it makes of held-out data.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type BundleGenerator, concatenate, float32, GenserveError, type Tensor, takeRows } from '@genserve/runtime';
+import {
+  type BundleGenerator,
+  classCount,
+  concatenate,
+  fillNoise,
+  findOperation,
+  float32,
+  GenserveError,
+  type Manifest,
+  type Tensor,
+  takeRows,
+} from '@genserve/runtime';
 import { rowsInOrder } from '../../data/batches.js';
 import type { Split } from '../../data/dataset.js';
 import { interleave, writeSheet } from '../../export/sheet.js';
@@ -25,7 +36,8 @@ export interface Sheet {
 const SIDE = 10;
 
 /**
- * samples.png (a column for each class where the model knows classes), reconstructions.png (data above what becomes of
+ * samples.png (a column for each class where the model knows classes), labels-by-noise.png (the same noise under every
+ * label), reconstructions.png (data above what becomes of
  * them), interpolations.png (a row from one datum to another), completions.png (a datum, its known half, eight
  * completions) and translations.png (data, what becomes of them, and what should): those that the bundle has the
  * operations for. Throws OPERATION_UNSUPPORTED where the data are no images.
@@ -44,7 +56,9 @@ export async function sampleSheets(
   // There is no way from one code to another where they are names.
   const has = (name: string) =>
     manifest.operations.some(({ name: own, outputs }) => own === name && outputs.every(({ role }) => role !== 'codes'));
-  const makers = sheetMakers.filter(({ operations }) => operations.every(has));
+  const makers = sheetMakers.filter(
+    ({ operations, byLabel }) => operations.every(has) && (!byLabel || decodesLabels(manifest)),
+  );
   const data = await heldOut(generator, split, options.seed ?? 0);
   await mkdir(options.out, { recursive: true });
   const sheets: Sheet[] = [];
@@ -63,6 +77,8 @@ interface SheetMaker {
   readonly name: string;
   /** Those that a bundle must have. */
   readonly operations: readonly string[];
+  /** Whether its decoder must take a label. */
+  readonly byLabel?: boolean;
   make(drawing: Drawing): Promise<Tensor>;
 }
 
@@ -88,9 +104,28 @@ async function heldOut({ manifest }: BundleGenerator, split: Split, seed: number
 
 async function samples({ generator, seed, signal }: Drawing): Promise<Tensor> {
   const count = SIDE * SIDE;
-  const classes = generator.manifest.conditions.find(({ kind }) => kind === 'label')?.size ?? 0;
+  const classes = classCount(generator.manifest);
   const label = classes > 0 ? Array.from({ length: count }, (_, index) => (index % SIDE) % classes) : undefined;
   return (await generator.sample({ count, label, seed, signal })).data;
+}
+
+/** A column for each class, a line for each noise: what the two have to say apart from each other. */
+async function labelsByNoise({ generator, seed, signal }: Drawing): Promise<Tensor> {
+  const { manifest } = generator;
+  const latents = findOperation(manifest, 'decode').inputs.filter(({ role }) => role === 'latent');
+  const line = Array.from({ length: SIDE * SIDE }, (_, index) => Math.floor(index / SIDE));
+  const codes = latents.map(({ name, shape }) => {
+    const row = shape.slice(1);
+    const noise = fillNoise({ seed, name, distribution: 'normal', shape: row, count: SIDE });
+    return [name, takeRows(float32([SIDE, ...row], noise), line)] as const;
+  });
+  const label = line.map((_, index) => (index % SIDE) % classCount(manifest));
+  return (await generator.decode(Object.fromEntries(codes), { label, seed, signal })).data;
+}
+
+function decodesLabels(manifest: Manifest): boolean {
+  const decode = manifest.operations.find(({ name }) => name === 'decode');
+  return classCount(manifest) > 0 && (decode?.inputs.some(({ role }) => role === 'label') ?? false);
 }
 
 async function reconstructions({ generator, data, seed, signal }: Drawing): Promise<Tensor> {
@@ -136,6 +171,7 @@ async function completions({ generator, data, seed, signal }: Drawing): Promise<
 
 const sheetMakers: readonly SheetMaker[] = [
   { name: 'samples', operations: ['sample'], make: samples },
+  { name: 'labels-by-noise', operations: ['decode'], byLabel: true, make: labelsByNoise },
   { name: 'reconstructions', operations: ['reconstruct'], make: reconstructions },
   { name: 'interpolations', operations: ['encode', 'decode'], make: interpolations },
   { name: 'completions', operations: ['complete'], make: completions },
