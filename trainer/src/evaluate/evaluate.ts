@@ -121,11 +121,17 @@ async function judgedSamples(
   { limit, classifier, ...options }: EvaluateOptions,
 ): Promise<Evaluation | undefined> {
   if (classifier === undefined) return undefined;
-  const { domain } = generator.manifest;
+  const { domain, operations } = generator.manifest;
   const judge = await openJudge(classifier, domain, { threads: options.threads });
   try {
     const pictures = await drawPictures(generator, { ...options, count: limit });
-    return await measurePictures(pictures, dataset, { ...options, judge, domain: domain! }); // as the judge checked
+    const reconstructs = operations.some(({ name }) => name === 'reconstruct');
+    return await measurePictures(pictures, dataset, {
+      ...options,
+      judge,
+      domain: domain!, // as the judge checked
+      generator: reconstructs ? generator : undefined,
+    });
   } finally {
     await judge.close();
   }

@@ -21,6 +21,7 @@ const tiny = {
   ...{ channels: 8, levels: 1, blocks: 1, blockChannels: 4, codes: 6, dimensions: 4 },
   prior: { channels: 12, layers: 1, size: 3, firstSize: 3, head: 12 },
   labelDropout: 0,
+  firstStage: 0.5,
 };
 const options = { family: vqVae, settings: tiny, domain: imageDomain(9, 7, 256, 2), batch: 5 };
 

@@ -115,6 +115,10 @@ describe('the measures of samples, by a classifier of digits trained for seconds
       out: join(folder, 'sheets'),
     });
     expect(metrics).toMatchObject({ 'images.samples': 100, classifier_score: expect.any(Number) });
+    // Reconstructions are of the rows that the figures of real data are of: somewhat worse digits, of the same classes.
+    expect(metrics['reconstruction.gan_test_accuracy']).toBeGreaterThan(metrics['real.gan_test_accuracy']! - 0.2);
+    expect(metrics['reconstruction.frechet_distance']).not.toBe(metrics['real.frechet_distance']);
+    expect(metrics['reconstruction.frechet_distance']).toBeLessThan(2 * metrics['real.frechet_distance']!);
     expect(context).toMatchObject({ classifier: 'digits/1', classifier_sha256: judge.hash, samples: 40, rows: 40 });
     expect(judge.hash).toMatch(/^[0-9a-f]{64}$/);
   }, 60_000);

@@ -3,9 +3,11 @@ import {
   type BundleGenerator,
   type Domain,
   domainShape,
+  float32,
   GenserveError,
   invalid,
   sizeOf,
+  type Tensor,
   toBytes,
 } from '@genserve/runtime';
 import { rowsAt } from '../../data/batches.js';
@@ -35,9 +37,18 @@ export interface Pictures {
 }
 
 export interface SampleMeasures {
-  /** Those of `compare`; the same of real data as real.<name>; memorisation.<space>.<name>. */
+  /**
+   * Those of `compare`; the same of real data as real.<name>, and of their reconstructions as reconstruction.<name>;
+   * memorisation.<space>.<name>.
+   */
   readonly metrics: Readonly<Record<string, number>>;
   readonly context: Readonly<Record<string, string | number>>;
+}
+
+export interface MeasuredBy {
+  readonly judge: Judge;
+  readonly domain: Domain;
+  readonly generator?: BundleGenerator | undefined;
 }
 
 const SAMPLES = 10_000;
@@ -66,24 +77,41 @@ export async function drawPictures(
     const { data } = await generator.sample({ count: part.length, firstIndex: first, label, seed, signal });
     const width = data.data.length / part.length;
     images ??= new Float32Array(count * width);
-    images.set(
-      Float32Array.from(toBytes(data), byte => byte / 255),
-      first * width,
-    );
+    images.set(atByteLevels(data), first * width);
   }
   const data = images ?? new Float32Array(0);
   return { images: { count, width: data.length / count, data }, labels };
 }
 
+/** As picture files hold pictures. */
+const atByteLevels = (pictures: Tensor): Float32Array => Float32Array.from(toBytes(pictures), byte => byte / 255);
+
+/** What the bundle makes of pictures through its code, which is as good as its samples can be. */
+async function reconstructed(
+  generator: BundleGenerator,
+  { images, labels }: Pictures,
+  { seed, signal }: Pick<MeasureOptions, 'seed' | 'signal'>,
+): Promise<Pictures> {
+  const { height, width, channels } = generator.manifest.domain!.image!; // of pictures, as checked
+  const data = new Float32Array(images.data.length);
+  for (let first = 0; first < images.count; first += ROWS_PER_CHUNK) {
+    const part = rowRange(images, first, ROWS_PER_CHUNK);
+    const rows = float32([part.count, height, width, channels], Float32Array.from(part.data));
+    data.set(atByteLevels((await generator.reconstruct(rows, { seed, signal })).data), first * images.width);
+  }
+  return { images: { ...images, data }, labels };
+}
+
 /**
- * `domain` is the model's, whose binarisation real rows get too. Real data are as many rows of the split, and of train (of
+ * `domain` is the model's, whose binarisation real rows get too; `generator` is one whose reconstructions are measured as
+ * well. Real data are as many rows of the split, and of train (of
  * test for the split train) for the figures real.*. Throws INVALID_ARGUMENT for fewer than 20 rows, and
  * OPERATION_UNSUPPORTED where there are no pictures.
  */
 export async function measurePictures(
   pictures: Pictures,
   dataset: Dataset,
-  { judge, domain, ...options }: MeasureOptions & { readonly judge: Judge; readonly domain: Domain },
+  { judge, domain, generator, ...options }: MeasureOptions & MeasuredBy,
 ): Promise<SampleMeasures> {
   const { split = 'test', seed = 0, signal, onProgress } = options;
   if (!domain.image) throw new GenserveError('OPERATION_UNSUPPORTED', 'only samples that are pictures can be judged');
@@ -93,7 +121,8 @@ export async function measurePictures(
     throw invalid('limit', `at least ${LEAST_ROWS} samples and rows are needed, there are ${Math.min(...counts)}`);
   const [wanted, train] = [pictures.images.count, dataset.train.count];
   const queries = Math.min(MEMORISATION_ROWS, wanted, dataset.test.count);
-  const total = Math.min(wanted, dataset[split].count) + Math.min(wanted, dataset[other].count) + wanted + train;
+  const realRows = Math.min(wanted, dataset[other].count);
+  const total = Math.min(wanted, dataset[split].count) + (generator ? 2 : 1) * realRows + wanted + train;
   let done = 0;
   const onRows = (rows: number) => {
     done += rows;
@@ -108,14 +137,16 @@ export async function measurePictures(
 
   const samples = await judged(pictures);
   const data = await judged(await drawRows(dataset[split], domain, wanted, seed));
-  const ceiling = await judged(await drawRows(dataset[other], domain, wanted, seed));
+  const real = await drawRows(dataset[other], domain, wanted, seed);
+  const ceiling = await judged(real);
   const comparing = { shape: domain.image, classNames: judge.classNames, seed };
-  const real = Object.entries(compare(ceiling, data, comparing));
+  const reconstruction = generator && (await judged(await reconstructed(generator, real, { seed, signal })));
   const near = await nearestToTrain(samples, dataset, { judge, domain, queries, seed, judging });
   return {
     metrics: {
       ...compare(samples, data, comparing),
-      ...Object.fromEntries(real.map(([name, value]) => [`real.${name}`, value])),
+      ...prefixed('real', compare(ceiling, data, comparing)),
+      ...(reconstruction && prefixed('reconstruction', compare(reconstruction, data, comparing))),
       ...near,
     },
     context: {
@@ -131,6 +162,9 @@ export async function measurePictures(
     },
   };
 }
+
+const prefixed = (prefix: string, figures: Readonly<Record<string, number>>) =>
+  Object.fromEntries(Object.entries(figures).map(([name, value]) => [`${prefix}.${name}`, value]));
 
 interface NearestOptions {
   readonly judge: Judge;
