@@ -8,7 +8,7 @@ import { root } from '../support/paths.js';
 import { record } from '../support/results.js';
 
 const BAR_SECONDS = 6;
-const nets = { vae: 'thesis', dcgan: 'benchmark', 'gated-pixelcnn': 'benchmark', glow: 'benchmark', made: 'benchmark' };
+const nets = { vae: 'thesis', dcgan: 'paper', 'gated-pixelcnn': 'benchmark', glow: 'benchmark', made: 'benchmark' };
 
 async function secondsToFirstStep(family: string, preset: string): Promise<number> {
   const folder = mkdtempSync(`${tmpdir()}/genserve-start-`);
