@@ -3,7 +3,6 @@
 import { loadGenerator, toCanvas } from '@genserve/sdk';
 import * as ort from 'onnxruntime-web/wasm';
 
-const COUNT = 16;
 const bundle = new URLSearchParams(location.search).get('bundle');
 
 // Half precision, as browsers get it by default.
@@ -13,8 +12,8 @@ document.body.append(toCanvas((await first.sample({ seed: 7 })).data));
 window.firstPictureMs = performance.now();
 await first.dispose();
 
-/** Makes both sides ready; float32, so that they run the same graph. */
-window.prepare = async () => {
+/** Makes both sides ready for calls of so many pictures; float32, so that they run the same graph. */
+window.prepare = async count => {
   const generator = await loadGenerator(bundle, { device: 'wasm', precision: 'float32' });
   const bytes = async name => new Uint8Array(await (await fetch(`${bundle}${name}`)).arrayBuffer());
   const session = await ort.InferenceSession.create(await bytes('sample.onnx'), {
@@ -22,23 +21,31 @@ window.prepare = async () => {
     externalData: [{ path: 'weights.bin', data: await bytes('weights.bin') }],
   });
   const { inputs, outputs } = generator.manifest.operations.find(({ name }) => name === 'sample');
-  const feeds = Object.fromEntries(
-    inputs.map(({ name, shape, default: value = 0.5 }) => {
-      const dims = [COUNT, ...shape.slice(1)];
-      const data = new Float32Array(dims.reduce((product, length) => product * length, 1)).fill(value);
-      return [name, new ort.Tensor('float32', data, dims)];
-    }),
-  );
+  // Drawn for every call, as a caller must: the model takes its noise as an input.
+  const draw = ({ name, shape, role, default: value = 0 }) => {
+    const dims = [count, ...shape.slice(1)];
+    const data = new Float32Array(dims.reduce((product, length) => product * length, 1)).fill(value);
+    if (role === 'noise') for (let i = 0; i < data.length; i += 2) [data[i], data[i + 1]] = normalPair();
+    return [name, new ort.Tensor('float32', data, dims)];
+  };
+  window.count = count;
   window.sides = {
-    sdk: async seed => (await generator.sample({ count: COUNT, seed })).data.data.length,
-    raw: async () => (await session.run(feeds))[outputs[0].name].data.length,
+    sdk: async seed => (await generator.sample({ count, seed })).data.data.length,
+    raw: async () => (await session.run(Object.fromEntries(inputs.map(draw))))[outputs[0].name].data.length,
   };
 };
+
+/** Two numbers of a normal distribution (Box & Muller 1958). */
+function normalPair() {
+  const radius = Math.sqrt(-2 * Math.log(1 - Math.random()));
+  const angle = 2 * Math.PI * Math.random();
+  return [radius * Math.cos(angle), radius * Math.sin(angle)];
+}
 
 /** Pictures per second of one side over `milliseconds`. */
 window.turn = async (side, milliseconds) => {
   const start = performance.now();
   let calls = 0;
   while (performance.now() - start < milliseconds) await window.sides[side](calls++);
-  return (calls * COUNT * 1000) / (performance.now() - start);
+  return (calls * window.count * 1000) / (performance.now() - start);
 };

@@ -27,9 +27,12 @@ export interface SdkBenchOptions {
 /** What benchmarks/pages/sdk/main.js leaves on its window. */
 interface PageFigures {
   readonly firstPictureMs?: number;
-  prepare(): Promise<void>;
+  prepare(count: number): Promise<void>;
   turn(side: string, milliseconds: number): Promise<number>;
 }
+
+/** Pictures of a call: what a call costs besides its run counts for less in a larger one. */
+const counts = [16, 64, 256] as const;
 
 const page = fileURLToPath(new URL('../../pages/sdk', import.meta.url));
 
@@ -56,22 +59,33 @@ export async function benchSdk(options: SdkBenchOptions = {}): Promise<Report> {
       log(`round ${round + 1}: ${visits.cold.at(-1)?.toFixed(0)} ms cold, ${visits.warm.at(-1)?.toFixed(0)} ms warm`);
     }
     const context = await open('profile-0');
-    const rates = await steadyRates(context, address, rounds, seconds);
+    const rates: Record<number, Rates> = {};
+    for (const count of counts) rates[count] = await steadyRates(context, address, count, rounds, seconds);
     await context.close();
     const [cold, warm] = [median(visits.cold), median(visits.warm)];
-    const [sdk, raw] = [median(rates.sdk), median(rates.raw)];
+    const steady = counts.map(count => {
+      const [sdk, raw] = [median(rates[count]!.sdk), median(rates[count]!.raw)];
+      return { count, sdk, raw };
+    });
     return {
       metrics: {
         [`sdk.${model}.first_picture_ms.cold`]: cold,
         [`sdk.${model}.first_picture_ms.warm`]: warm,
-        [`sdk.${model}.pictures_per_second`]: sdk,
-        [`sdk.${model}.raw_pictures_per_second`]: raw,
-        [`sdk.${model}.fraction_of_raw`]: sdk / raw,
+        ...Object.fromEntries(
+          steady.flatMap(({ count, sdk, raw }) => [
+            [`sdk.${model}.pictures_per_second.${count}`, sdk],
+            [`sdk.${model}.raw_pictures_per_second.${count}`, raw],
+            [`sdk.${model}.fraction_of_raw.${count}`, sdk / raw],
+          ]),
+        ),
       },
       context: { rounds, seconds, load_average: load, visits, rates },
       table: table([
-        ['', 'first picture, cold', 'warm', 'pictures/s', 'onnxruntime-web by hand'],
-        [model, `${cold.toFixed(0)} ms`, `${warm.toFixed(0)} ms`, sdk.toFixed(0), raw.toFixed(0)],
+        ['', 'first picture, cold', 'warm', 'pictures a call', 'pictures/s', 'onnxruntime-web by hand'],
+        ...steady.map(({ count, sdk, raw }) => [
+          ...[model, `${cold.toFixed(0)} ms`, `${warm.toFixed(0)} ms`],
+          ...[String(count), sdk.toFixed(0), raw.toFixed(0)],
+        ]),
       ]),
     };
   } finally {
@@ -91,13 +105,24 @@ async function firstPictureMs(context: BrowserContext, address: string): Promise
   return milliseconds;
 }
 
+interface Rates {
+  readonly sdk: number[];
+  readonly raw: number[];
+}
+
 /** Pictures per second of each turn, the sides in turns. */
-async function steadyRates(context: BrowserContext, address: string, rounds: number, seconds: number) {
+async function steadyRates(
+  context: BrowserContext,
+  address: string,
+  count: number,
+  rounds: number,
+  seconds: number,
+): Promise<Rates> {
   const visit = await context.newPage();
   await visit.goto(address);
   await visit.waitForFunction(() => (globalThis as unknown as PageFigures).prepare !== undefined);
-  await visit.evaluate(() => (globalThis as unknown as PageFigures).prepare());
-  const rates = { sdk: [] as number[], raw: [] as number[] };
+  await visit.evaluate(count => (globalThis as unknown as PageFigures).prepare(count), count);
+  const rates: Rates = { sdk: [], raw: [] };
   const turn = (side: 'sdk' | 'raw', milliseconds: number) =>
     visit.evaluate(([side, ms]) => (globalThis as unknown as PageFigures).turn(side, ms), [
       side,

@@ -34,7 +34,7 @@ const configuration = z.strictObject({
   /** Gamma: decay of the averages that the embeddings are. */
   codebookDecay: z.number().min(0).lt(1).default(AVERAGE),
   /** Share of the budget that the auto-encoder gets before its codes are frozen; the prior gets the rest. */
-  firstStage: z.number().gt(0).lt(1).default(0.3),
+  firstStage: z.number().gt(0).lt(1).default(0.5),
   prior: codePriorSettings.prefault({}),
   /** Whether the prior is told the label, where the data have labels. */
   conditional: z.boolean().default(true),
