@@ -103,8 +103,12 @@ export class Calls {
     // Pictures that are seen while they are drawn are drawn side by side: a run is one row of each.
     const slices = options.previews ? slicesOf(operation) : 1;
     const limit = Math.max(1, Math.floor(this.runner.rowsPerStep(operation.name) * slices));
-    const progress = new Progress(rows.length, options.onProgress);
-    const begin = (start: number) => this.#parts(call, rows.slice(start, start + limit), progress);
+    let done = 0;
+    const advance = (by: number) => {
+      done += by;
+      options.onProgress?.({ phase: 'run', done, total: rows.length, unit: 'rows' });
+    };
+    const begin = (start: number) => this.#parts(call, rows.slice(start, start + limit), advance);
     if (options.previews) {
       for (let start = 0; start < rows.length; start += limit) yield* begin(start);
       return;
@@ -122,7 +126,7 @@ export class Calls {
   async *#parts(
     { operation, inputs, options }: Call,
     rows: readonly StepRow[],
-    progress: Progress,
+    advance: (rows: number) => void,
   ): AsyncGenerator<Step, void, undefined> {
     const { signal, previews = false } = options;
     throwIfAborted(signal);
@@ -133,7 +137,7 @@ export class Calls {
     let before = 0;
     for await (const { outputs, drawn } of stepParts(this.runner, operation, feeds, { signal, byRow: previews })) {
       const done = drawn ? drawn.rows / drawn.of : 1;
-      progress.add(rows.length * (done - before));
+      advance(rows.length * (done - before));
       before = done;
       yield { rows, labels, outputs, ...(drawn && { drawnRows: drawn.rows }) };
     }
@@ -174,21 +178,6 @@ export class Calls {
   #scale(operation: Operation, role: 'temperature' | 'truncation', value: number | undefined): Tensors {
     if (value === undefined || (value === 1 && inputsOf(operation, role).length === 0)) return {};
     return this.input(operation, role, float32([1], [value]), role);
-  }
-}
-
-/** Of one call whose steps may be under way side by side. */
-class Progress {
-  #done = 0;
-
-  constructor(
-    private readonly total: number,
-    private readonly report: CallOptions['onProgress'],
-  ) {}
-
-  add(rows: number): void {
-    this.#done += rows;
-    this.report?.({ phase: 'run', done: this.#done, total: this.total, unit: 'rows' });
   }
 }
 

@@ -197,7 +197,7 @@ function rangeOf({ role, dtype, limit }: Port, manifest: Manifest): readonly [nu
     if (text) return [0, text.vocabulary.length - 1];
   }
   if (role === 'temperature' || role === 'truncation') return [LEAST_POSITIVE, Infinity];
-  if (dtype === 'int32') return [0, limit === undefined ? Infinity : limit - 1];
+  if (dtype === 'int32') return [0, (limit ?? Infinity) - 1];
   return [-Infinity, Infinity];
 }
 

@@ -26,6 +26,8 @@ export interface RunAnswer {
   readonly outputs: Tensors;
   /** Of the run in the executor. */
   readonly milliseconds: number;
+  /** Besides it, since the run was asked for or, where it waited for another, since that was answered. */
+  readonly transportMs: number;
 }
 
 type Question = Parameters<ExecutorClient<Load>['request']>[0];
@@ -40,6 +42,7 @@ export class Executor {
   readonly #sessions = new Map<string, { load: Load; loaded: Promise<void> }>();
   readonly #startedAt = performance.now();
   #watch: NodeJS.Timeout | undefined;
+  #answeredAt = 0;
   #alive = true;
   #whenLost: (() => void) | undefined;
 
@@ -120,8 +123,12 @@ export class Executor {
 
   /** In the order in which they are asked for; one that is sent while another runs begins as soon as that has ended. */
   async run(session: string, feeds: Tensors): Promise<RunAnswer> {
+    const askedAt = performance.now();
     const { outputs = {}, timings } = await this.#ask({ kind: 'run', session, feeds });
-    return { outputs, milliseconds: timings.tookMs };
+    const startedAt = Math.max(askedAt, this.#answeredAt);
+    this.#answeredAt = performance.now();
+    const milliseconds = timings.tookMs;
+    return { outputs, milliseconds, transportMs: Math.max(0, this.#answeredAt - startedAt - milliseconds) };
   }
 
   /** Ends the process at once; what it was doing is lost. */

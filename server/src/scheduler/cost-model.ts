@@ -9,8 +9,9 @@ const indifference = 1.05;
 /** After so many runs, one that takes so many times what was predicted counts as that. */
 const settledWeight = 3;
 const greatestSurprise = 3;
-/** Added to each run: from the front to the executor and back. */
-const transportMs = 0.15;
+/** Added to each run where sizes of batches are compared: from the front to the executor and back. */
+const leastTransportMs = 0.15;
+const recent = 0.2;
 
 export class CostModel {
   #weight = 0;
@@ -18,6 +19,8 @@ export class CostModel {
   #rowsSquared = 0;
   #milliseconds = 0;
   #product = 0;
+  /** What an executor spends on each run besides computing: while it is at that it takes no other. */
+  transportMs = 0;
   /** Milliseconds per row by the power of two below the rows. */
   readonly #perRow = new Map<number, number>();
 
@@ -32,6 +35,10 @@ export class CostModel {
     const size = powerBelow(rows);
     const perRow = milliseconds / rows;
     this.#perRow.set(size, 0.8 * (this.#perRow.get(size) ?? perRow) + 0.2 * perRow);
+  }
+
+  observeTransport(milliseconds: number): void {
+    this.transportMs += recent * (milliseconds - this.transportMs);
   }
 
   /** Least squares with neither part below zero; all per row while only one batch size has been seen. */
@@ -63,7 +70,7 @@ export class CostModel {
 
   /** Of the batches up to `limit` rows, a power of two, the size whose rows are cheapest: callers are joined up to it. */
   cheapestRows(limit: number): number {
-    const cost = (rows: number) => transportMs / rows + (this.#perRow.get(rows) ?? this.predictMs(rows) / rows);
+    const cost = (rows: number) => leastTransportMs / rows + (this.#perRow.get(rows) ?? this.predictMs(rows) / rows);
     let cheapest = limit;
     for (let rows = limit / 2; rows >= 1; rows /= 2) {
       if (cost(rows) * indifference < cost(cheapest)) cheapest = rows;

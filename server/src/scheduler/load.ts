@@ -30,6 +30,7 @@ export function predictWaitMs<Model extends Schedulable>(
     const whole = Math.floor(rows / joinLimit);
     const rest = rows % joinLimit;
     totalMs += whole * cost.predictMs(joinLimit) + (rest > 0 ? cost.predictMs(rest) : 0);
+    totalMs += Math.ceil(rows / joinLimit) * cost.transportMs;
   }
   return totalMs / Math.max(1, executors);
 }

@@ -56,7 +56,7 @@ class Hands {
       shape: [rows, 2],
       data: Float32Array.from(x?.data ?? [], value => value * (times?.data[0] ?? 1)),
     };
-    return { outputs: { y }, milliseconds: milliseconds(rows) };
+    return { outputs: { y }, milliseconds: milliseconds(rows), transportMs: 0 };
   }
 
   /** Ends the runs that have begun, and those that begin meanwhile, until nothing moves. */

@@ -30,7 +30,7 @@ export interface Backend<Model> {
     operation: string,
     feeds: Tensors,
     expectedMs: number,
-  ): Promise<{ outputs: Tensors; milliseconds: number }>;
+  ): Promise<{ outputs: Tensors; milliseconds: number; transportMs: number }>;
 }
 
 export interface SchedulerSettings extends QueueLimits {
@@ -252,9 +252,10 @@ export class Scheduler<Model extends Schedulable> {
         steps.map(step => step.feeds),
       );
       const answer = await this.backend.run(model, operation.name, feeds, running.expectedMs);
-      const { outputs, milliseconds: computeMs } = answer;
+      const { outputs, milliseconds: computeMs, transportMs } = answer;
       this.#pace.observe(running.expectedMs, computeMs);
       cost.observe(rows, computeMs / share);
+      cost.observeTransport(transportMs);
       let start = 0;
       for (const step of steps) {
         const part = takeRows(operation.outputs, outputs, start, step.rows, rows);
