@@ -241,6 +241,17 @@ test('while no executor is there, steps wait a bounded time', async () => {
   expect(hands.batches).toEqual([]);
 });
 
+test('the predicted wait counts what an executor spends on each run besides computing', async () => {
+  const { hands, scheduler, model, ask } = setUp({ maxWaitMs: 1000 });
+  const taken = [0, 1, 2, 3, 4].map(first => ask(feeds(8, first)));
+  await turn();
+  expect(() => scheduler.runnerFor(model, patient)).not.toThrow();
+  for (let run = 0; run < 50; run++) model.costs.get('double')!.observeTransport(200);
+  expect(() => scheduler.runnerFor(model, patient)).toThrow(expect.objectContaining({ reason: 'OVERLOADED' }));
+  await hands.letGo();
+  await Promise.all(taken);
+});
+
 test('a request whose predicted wait is too long is refused before anything is done for it', async () => {
   const { hands, scheduler, model, ask } = setUp({ maxWaitMs: 500 });
   const taken = [0, 1, 2, 3, 4].map(first => ask(feeds(8, first)));
