@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { generator as wire } from '@genserve/proto/wire';
 import { connect, loadGenerator } from '@genserve/sdk';
 import { compiledEngine, exportBundle, openDataset, train } from '@genserve/trainer';
-import { credentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { classes, classesOf, side, writeBands } from '../support/bands.js';
 import { genserve } from '../support/command.js';
+import { samplesOverGrpc } from '../support/grpc-samples.js';
 import { type ServedModels, serve } from '../support/serve.js';
 
 const label = [0, 1, 2, 2, 1, 0];
@@ -39,16 +39,9 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function overGrpc(): Promise<Float32Array> {
-  const client = new wire.GeneratorServiceClient(served.grpcAddress, credentials.createInsecure());
+function overGrpc(): Promise<Float32Array> {
   const request = wire.GenerateRequest.fromPartial({ model: 'ac-gan', count, seed, conditions: { labels: label } });
-  const values: number[] = [];
-  for await (const part of client.generate(request) as AsyncIterable<wire.SampleResponse>) {
-    const bytes = Buffer.from(part.samples!.data);
-    for (let at = 0; at < bytes.length; at += 4) values.push(bytes.readFloatLE(at));
-  }
-  client.close();
-  return Float32Array.from(values);
+  return samplesOverGrpc(served, client => client.generate(request));
 }
 
 async function infer(model: string, pictures: Float32Array): Promise<number[]> {

@@ -4,8 +4,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { generator as wire } from '@genserve/proto/wire';
 import { connect, type Generator, loadGenerator } from '@genserve/sdk';
-import { credentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { samplesOverGrpc } from '../support/grpc-samples.js';
 import { models } from '../support/paths.js';
 import { type ServedModels, serve } from '../support/serve.js';
 
@@ -18,16 +18,9 @@ beforeAll(async () => {
 });
 afterAll(() => served[Symbol.asyncDispose]());
 
-async function overGrpc(model: string): Promise<Float32Array> {
-  const client = new wire.GeneratorServiceClient(served.grpcAddress, credentials.createInsecure());
-  const values: number[] = [];
+function overGrpc(model: string): Promise<Float32Array> {
   const request = wire.SampleRequest.fromPartial({ model, count, seed });
-  for await (const part of client.sample(request) as AsyncIterable<wire.SampleResponse>) {
-    const { data } = part.samples!;
-    for (let at = 0; at < data.length; at += 4) values.push(Buffer.from(data).readFloatLE(at));
-  }
-  client.close();
-  return Float32Array.from(values);
+  return samplesOverGrpc(served, client => client.sample(request));
 }
 
 async function drawn(generator: Generator): Promise<Float32Array> {

@@ -6,8 +6,8 @@ import { generator as wire } from '@genserve/proto/wire';
 import { float32 } from '@genserve/runtime';
 import { connect, loadGenerator } from '@genserve/sdk';
 import { evaluate, openGenerator, sampleSheets, verify } from '@genserve/trainer';
-import { credentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { samplesOverGrpc } from '../support/grpc-samples.js';
 import { negativeBundle, negatives, pictures, side } from '../support/negatives.js';
 import { type ServedModels, serve } from '../support/serve.js';
 
@@ -30,18 +30,11 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function overGrpc(): Promise<Float32Array> {
-  const client = new wire.GeneratorServiceClient(served.grpcAddress, credentials.createInsecure());
+function overGrpc(): Promise<Float32Array> {
   const { shape, data } = picture;
   const tensor = { shape: [...shape], data: Buffer.from(data.buffer), dtype: 'float32' };
   const request = wire.GenerateRequest.fromPartial({ model: 'negative', seed, translation: { image: { tensor } } });
-  const values: number[] = [];
-  for await (const part of client.generate(request) as AsyncIterable<wire.SampleResponse>) {
-    const bytes = Buffer.from(part.samples!.data);
-    for (let at = 0; at < bytes.length; at += 4) values.push(bytes.readFloatLE(at));
-  }
-  client.close();
-  return Float32Array.from(values);
+  return samplesOverGrpc(served, client => client.generate(request));
 }
 
 const greatestDifference = (a: ArrayLike<number>, b: ArrayLike<number>) =>

@@ -31,9 +31,9 @@ export async function measureOverload(
   const quiet = await contestants.load({ call, seconds: quietSeconds, concurrency: 1 });
   const peak = await contestants.load({ call, seconds: peakSeconds, concurrency: peakCallers });
   const peakPerSecond = (1000 * peak.status.filter(code => code === 200).length) / peak.elapsedMs;
+  if (peakPerSecond === 0) throw new Error(`no request was answered; the first came back with ${peak.status[0]}`);
   const load = await contestants.load({ call, seconds, rate: factor * peakPerSecond });
   const after = await contestants.load({ call, seconds: quietSeconds, concurrency: 1 });
-  if (peakPerSecond === 0) throw new Error(`no request was answered; the first came back with ${peak.status[0]}`);
   const usualMs = quantile(quiet.latencyMs, 0.9);
   const accepted = latenciesOf(load, 200);
   const refused = latenciesOf(load, 429);

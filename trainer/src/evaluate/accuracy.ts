@@ -3,13 +3,7 @@ import { type BundleGenerator, findOperation, GenserveError } from '@genserve/ru
 import { rowsInOrder } from '../data/batches.js';
 import type { Split } from '../data/dataset.js';
 import { outputRows } from './operation-rows.js';
-
-export interface AccuracyOptions {
-  /** First rows of the split; all when absent. */
-  readonly limit?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
-}
+import { inRowChunks, type RowOptions } from './row-chunks.js';
 
 export interface Accuracy {
   readonly rows: number;
@@ -25,25 +19,27 @@ const ROWS_PER_CHUNK = 200;
 export async function evaluateAccuracy(
   generator: BundleGenerator,
   split: Split,
-  { limit = split.count, signal, onProgress }: AccuracyOptions = {},
+  options: RowOptions = {},
 ): Promise<Accuracy> {
   const { manifest } = generator;
   findOperation(manifest, 'classify');
-  const rows = Math.min(limit, split.count);
   const right = new Map<number, boolean[]>();
-  for (let first = 0; first < rows; first += ROWS_PER_CHUNK) {
-    signal?.throwIfAborted();
-    const count = Math.min(ROWS_PER_CHUNK, rows - first);
+  const rows = await inRowChunks(split, options, ROWS_PER_CHUNK, async ({ first, count }) => {
     const { data, labels } = await rowsInOrder(split, manifest.domain!, { first, count, seed: 0 });
-    const { data: logits } = await outputRows(generator, { name: 'classify', role: 'logits' }, data, count, signal);
+    const { data: logits } = await outputRows(
+      generator,
+      { name: 'classify', role: 'logits' },
+      data,
+      count,
+      options.signal,
+    );
     const classes = logits.length / count;
     labels?.forEach((label, row) => {
       if (label < 0) return;
       const answers = Array.from(logits.subarray(row * classes, (row + 1) * classes));
       right.set(label, [...(right.get(label) ?? []), answers.indexOf(Math.max(...answers)) === label]);
     });
-    onProgress?.(first + count, rows);
-  }
+  });
   const all = [...right.values()].flat();
   if (all.length === 0)
     throw new GenserveError('INVALID_ARGUMENT', 'data: no row has a label to compare with', { field: 'data' });

@@ -3,13 +3,7 @@ import { type BundleGenerator, findOperation, GenserveError } from '@genserve/ru
 import { rowsInOrder } from '../data/batches.js';
 import type { Split } from '../data/dataset.js';
 import { outputRows } from './operation-rows.js';
-
-export interface CodesOptions {
-  /** First rows of the split; all when absent. */
-  readonly limit?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
-}
+import { inRowChunks, type RowOptions } from './row-chunks.js';
 
 export interface CodeUse {
   readonly rows: number;
@@ -25,22 +19,18 @@ const ROWS_PER_CHUNK = 200;
 export async function evaluateCodes(
   generator: BundleGenerator,
   split: Split,
-  { limit = split.count, signal, onProgress }: CodesOptions = {},
+  options: RowOptions = {},
 ): Promise<CodeUse> {
   const { manifest } = generator;
   const port = findOperation(manifest, 'encode').outputs.find(({ role }) => role === 'codes');
   if (port?.limit === undefined)
     throw new GenserveError('OPERATION_UNSUPPORTED', `encode of ${manifest.name} gives no codes of a codebook`);
-  const rows = Math.min(limit, split.count);
   const counts = new Array<number>(port.limit).fill(0);
-  for (let first = 0; first < rows; first += ROWS_PER_CHUNK) {
-    signal?.throwIfAborted();
-    const count = Math.min(ROWS_PER_CHUNK, rows - first);
+  const rows = await inRowChunks(split, options, ROWS_PER_CHUNK, async ({ first, count }) => {
     const { data } = await rowsInOrder(split, manifest.domain!, { first, count, seed: 0 });
-    const codes = await outputRows(generator, { name: 'encode', role: 'codes' }, data, count, signal);
+    const codes = await outputRows(generator, { name: 'encode', role: 'codes' }, data, count, options.signal);
     for (const code of codes.data) counts[code]!++;
-    onProgress?.(first + count, rows);
-  }
+  });
   return {
     rows,
     codebook: port.limit,

@@ -12,16 +12,13 @@ import {
 import { rowsInOrder } from '../data/batches.js';
 import type { Split } from '../data/dataset.js';
 import { interleave } from '../export/sheet.js';
+import { inRowChunks, type RowOptions } from './row-chunks.js';
 import { type Picture, structuralSimilarity, WINDOW } from './samples/structural-similarity.js';
 import { mean, standardError } from './summary.js';
 
-export interface TranslationOptions {
-  /** First rows of the split; all when absent. */
-  readonly limit?: number | undefined;
+export interface TranslationOptions extends RowOptions {
   /** Of the noise that translations are drawn with; 0 when absent. */
   readonly seed?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 export interface TranslationEvaluation {
@@ -40,15 +37,12 @@ const ROWS_PER_CHUNK = 100;
 export async function evaluateTranslation(
   generator: BundleGenerator,
   split: Split,
-  { limit = split.count, seed = 0, signal, onProgress }: TranslationOptions = {},
+  options: TranslationOptions = {},
 ): Promise<TranslationEvaluation> {
-  const rows = Math.min(limit, split.count);
   let made: Errors | undefined;
   let unchanged: Errors | undefined;
-  for (let first = 0; first < rows; first += ROWS_PER_CHUNK) {
-    signal?.throwIfAborted();
-    const count = Math.min(ROWS_PER_CHUNK, rows - first);
-    const { inputs, outputs, targets } = await translated(generator, split, { first, count, seed, signal });
+  const rows = await inRowChunks(split, options, ROWS_PER_CHUNK, async chunk => {
+    const { inputs, outputs, targets } = await translated(generator, split, { ...chunk, ...options });
     if (!targets) throw new GenserveError('INVALID_ARGUMENT', 'data: rows are no pairs', { field: 'data' });
     made ??= new Errors();
     made.add(outputs, targets);
@@ -56,8 +50,7 @@ export async function evaluateTranslation(
       unchanged ??= new Errors();
       unchanged.add(inputs, targets);
     }
-    onProgress?.(first + count, rows);
-  }
+  });
   const identity = Object.entries(unchanged?.figures() ?? {}).map(([name, value]) => [`identity_${name}`, value]);
   return { rows, metrics: { ...made?.figures(), ...Object.fromEntries(identity) } };
 }
