@@ -2,13 +2,19 @@
 // (contract, section 10). Carriers differ (postMessage, frames over a socket); messages and both ends are the same.
 import { type ErrorJson, GenserveError } from './errors.js';
 import { serialQueue } from './queue.js';
-import type { Session } from './session.js';
+import type { RunOptions, Session } from './session.js';
 import type { Tensor, Tensors } from './tensor.js';
 
 /** `load` is what the carrier needs to find a graph: bytes in a browser, a folder on a server. */
 export type ExecutorRequest<Load> =
   | { readonly id: number; readonly kind: 'load'; readonly session: string; readonly load: Load }
-  | { readonly id: number; readonly kind: 'run'; readonly session: string; readonly feeds: Tensors }
+  | {
+      readonly id: number;
+      readonly kind: 'run';
+      readonly session: string;
+      readonly feeds: Tensors;
+      readonly outputs?: RunOptions['outputs'];
+    }
   | { readonly id: number; readonly kind: 'unload'; readonly session: string }
   | { readonly id: number; readonly kind: 'ping' };
 
@@ -48,7 +54,7 @@ export function executorHost<Load>(
       await session?.close();
     } else {
       if (!session) throw new GenserveError('MODEL_UNAVAILABLE', `session ${request.session} is not loaded`);
-      return await session.run(request.feeds);
+      return await session.run(request.feeds, request);
     }
     return undefined;
   };

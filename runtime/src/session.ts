@@ -4,11 +4,13 @@ import type { Tensors } from './tensor.js';
 export interface RunOptions {
   /** Checked before the run starts; a run that has started cannot be stopped (the owner of the process may end it). */
   readonly signal?: AbortSignal | undefined;
+  /** Names of the outputs that are wanted, all when absent: a hint, for where the others would have to travel. */
+  readonly outputs?: readonly string[] | undefined;
 }
 
 /** One graph, ready to run. */
 export interface Session {
-  /** Runs the graph once. All of the graph's inputs are given; all of its outputs come back. */
+  /** Runs the graph once. All of the graph's inputs are given; its outputs come back, at least those that are wanted. */
   run(feeds: Tensors, options?: RunOptions): Promise<Tensors>;
   close(): Promise<void>;
 }
@@ -21,7 +23,8 @@ export interface Session {
 export interface Runner {
   /**
    * `operation` is the name of one, or "name#i" for member i of a class-split ensemble: `Bundle.graph` knows both.
-   * The arrays of `feeds` belong to the run: they may be transferred.
+   * The arrays of `feeds` belong to the run: they may be transferred. State that a run ends with comes back where it drew
+   * a slice, and where it is asked for by name; else it may be missing.
    */
   run(operation: string, feeds: Tensors, options?: RunOptions): Promise<Tensors>;
   /**

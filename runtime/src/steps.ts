@@ -49,7 +49,7 @@ export async function* stepParts(
     throwIfAborted(signal);
     const outputs = await runner.run(name, inputs, { signal });
     for (const port of operation.outputs)
-      if (!outputs[port.name])
+      if (port.role !== 'state' && !outputs[port.name])
         throw new GenserveError('INTERNAL', `the graph of ${operation.name} gave no output ${port.name}`);
     return outputs;
   };

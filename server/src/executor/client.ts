@@ -121,10 +121,18 @@ export class Executor {
     await this.#ask({ kind: 'unload', session });
   }
 
-  /** In the order in which they are asked for; one that is sent while another runs begins as soon as that has ended. */
-  async run(session: string, feeds: Tensors): Promise<RunAnswer> {
+  /**
+   * In the order in which they are asked for; one that is sent while another runs begins as soon as that has ended.
+   * @param wanted names of the outputs that come back; all when absent.
+   */
+  async run(session: string, feeds: Tensors, wanted?: readonly string[]): Promise<RunAnswer> {
     const askedAt = performance.now();
-    const { outputs = {}, timings } = await this.#ask({ kind: 'run', session, feeds });
+    const { outputs = {}, timings } = await this.#ask({
+      kind: 'run',
+      session,
+      feeds,
+      ...(wanted && { outputs: wanted }),
+    });
     const startedAt = Math.max(askedAt, this.#answeredAt);
     this.#answeredAt = performance.now();
     const milliseconds = timings.tookMs;

@@ -15,6 +15,7 @@ import {
 } from '@genserve/runtime';
 import * as onnxruntime from 'onnxruntime-node';
 import { sourceOf } from '../repository/folder-source.js';
+import { withInitialState } from '../scheduler/initial-state.js';
 import { type Load, readGraph, replyMessage } from './messages.js';
 
 const socketDescriptor = 3;
@@ -23,7 +24,7 @@ const threads = Number(process.argv[2] ?? 1);
 const sessionOptions = JSON.parse(process.argv[3] ?? '{}') as Record<string, string>;
 
 async function openSession(load: Load): Promise<Session> {
-  const { model, externalData } = await readGraph(load, sourceOf);
+  const { model, externalData, operation } = await readGraph(load, sourceOf);
   const session = await onnxruntime.InferenceSession.create(model, {
     externalData: [...externalData],
     executionProviders: ['cpu'],
@@ -35,15 +36,22 @@ async function openSession(load: Load): Promise<Session> {
     // Threads that spin between runs would take the cores from the front and from other executors.
     extra: { session: { 'intra_op.allow_spinning': '0', ...sessionOptions } },
   });
-  return { run: feeds => run(session, feeds), close: () => session.release() };
+  return {
+    run: (feeds, options) => run(session, withInitialState(operation, feeds), options?.outputs),
+    close: () => session.release(),
+  };
 }
 
-async function run(session: onnxruntime.InferenceSession, feeds: Tensors): Promise<Tensors> {
+async function run(
+  session: onnxruntime.InferenceSession,
+  feeds: Tensors,
+  outputs: readonly string[] = session.outputNames,
+): Promise<Tensors> {
   const given: Record<string, onnxruntime.Tensor> = {};
   for (const [name, { dtype, data, shape }] of Object.entries(feeds)) {
     given[name] = new onnxruntime.Tensor(dtype, data, shape);
   }
-  const results = await session.run(given);
+  const results = await session.run(given, outputs);
   return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, fromOnnxruntime(name, value)]));
 }
 

@@ -4,8 +4,10 @@ import {
   type BundleSource,
   type Bytes,
   type ExecutorReply,
+  findOperation,
   type GraphFiles,
   type Message,
+  type Operation,
   openBundle,
 } from '@genserve/runtime';
 
@@ -29,16 +31,16 @@ export function fileTensor(data: Bytes): FileTensor {
   return { dtype: 'uint8', shape: [data.length], data };
 }
 
-/** Checked bytes of the graph and its weights. @throws INTEGRITY_MISMATCH, ASSET_UNREACHABLE */
+/** Checked bytes of the graph and its weights, and what it takes. @throws INTEGRITY_MISMATCH, ASSET_UNREACHABLE */
 export async function readGraph(
   { location, manifest, operation }: Load,
   sourceOf: (location: string) => BundleSource,
-): Promise<GraphFiles> {
+): Promise<GraphFiles & { readonly operation: Operation }> {
   const source = sourceOf(location);
   const bundle = await openBundle({
     read: async (path, options) => (path === 'manifest.json' ? manifest.data : await source.read(path, options)),
   });
-  return await bundle.graph(operation);
+  return { ...(await bundle.graph(operation)), operation: findOperation(bundle.manifest, operation) };
 }
 
 /** A reply as JSON with tensors; an interface lacks the index signature that `Message` asks for. */

@@ -79,7 +79,13 @@ export class ExecutorPool<Model extends Loadable> {
    * Runs on the executor that should be free first. The caller gives each at most two runs at once: the second is there
    * when the first ends, so that the process does not idle while an answer travels. EXECUTOR_LOST where it died on it.
    */
-  async run(model: Model, operation: string, feeds: Tensors, expectedMs: number): Promise<RunAnswer> {
+  async run(
+    model: Model,
+    operation: string,
+    feeds: Tensors,
+    expectedMs: number,
+    wanted?: readonly string[],
+  ): Promise<RunAnswer> {
     const ready = this.#slots.filter(slot => slot.ready);
     const [first] = ready;
     if (first === undefined) throw new GenserveError('EXECUTOR_LOST', 'no process is there to run the model');
@@ -88,7 +94,7 @@ export class ExecutorPool<Model extends Loadable> {
     slot.freeAt = Math.max(slot.freeAt, performance.now()) + expectedMs;
     slot.running += 1;
     try {
-      return await runOn(executor, model, operation, feeds);
+      return await runOn(executor, model, operation, feeds, wanted);
     } finally {
       // Another executor may have taken the slot meanwhile.
       if (slot.executor === executor) slot.running -= 1;
@@ -195,9 +201,15 @@ function freeAt({ running, freeAt: expected }: Slot): number {
   return running === 0 ? 0 : expected + running;
 }
 
-async function runOn(executor: Executor, model: Loadable, operation: string, feeds: Tensors): Promise<RunAnswer> {
+async function runOn(
+  executor: Executor,
+  model: Loadable,
+  operation: string,
+  feeds: Tensors,
+  wanted?: readonly string[],
+): Promise<RunAnswer> {
   await loadSession(executor, model, operation);
-  return await executor.run(sessionKey(model, operation), feeds);
+  return await executor.run(sessionKey(model, operation), feeds, wanted);
 }
 
 function loadSession(executor: Executor, model: Loadable, operation: string): Promise<void> {

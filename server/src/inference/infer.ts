@@ -58,7 +58,7 @@ export async function infer(
     return place < 0 ? name : `inputs[${place}]`;
   };
   const feeds = buildFeeds(model.manifest, operation, rows, given, { seed, firstIndex, fieldOf });
-  const outputs = await runRows(found, services.runnerFor(model, scope), feeds, rows, scope.signal);
+  const outputs = await runRows(found, giving(names, services.runnerFor(model, scope)), feeds, rows, scope.signal);
   const drew = operation.inputs.some(port => port.role === 'noise' && given[port.name] === undefined);
   return {
     model: request.model,
@@ -86,6 +86,12 @@ function chooseOutputs(operation: Operation, asked: InferenceRequest['outputs'])
   return asked.length > 0 ? asked.map(({ name }) => name) : known;
 }
 
+/** Runs give these outputs. */
+function giving(outputs: readonly string[], runner: Runner): Runner {
+  return { ...runner, run: (operation, feeds, options) => runner.run(operation, feeds, { ...options, outputs }) };
+}
+
+/** The next step is under way while one is awaited, so that the executor need not wait in between. */
 async function runRows(
   { operation }: InferenceModel,
   runner: Runner,
@@ -95,10 +101,15 @@ async function runRows(
 ): Promise<Tensors> {
   const parts: Tensors[] = [];
   const limit = Math.max(1, runner.rowsPerStep(operation.name));
+  let before: Promise<Tensors> | undefined;
   for (let start = 0; start < rows; start += limit) {
     const count = Math.min(limit, rows - start);
-    parts.push(await runStep(runner, operation, takeRows(operation.inputs, feeds, start, count, rows), signal));
+    const step = runStep(runner, operation, takeRows(operation.inputs, feeds, start, count, rows), signal);
+    step.catch(() => undefined); // heard of when its turn comes, if it does
+    if (before !== undefined) parts.push(await before);
+    before = step;
   }
+  if (before !== undefined) parts.push(await before);
   return joinOutputs(operation, parts);
 }
 
@@ -119,7 +130,7 @@ function joinOutputs(operation: Operation, parts: readonly Tensors[]): Tensors {
   if (parts.length === 1) return first;
   const joined: Record<string, Tensor> = { ...first };
   for (const { name } of operation.outputs.filter(isBatchPort)) {
-    joined[name] = concatenate(parts.flatMap(part => part[name] ?? []));
+    if (first[name] !== undefined) joined[name] = concatenate(parts.flatMap(part => part[name] ?? []));
   }
   return joined;
 }

@@ -8,7 +8,7 @@ export function isBatchPort(port: Port): boolean {
 
 /** Rows that `feeds` carry in the operation's batch ports; 1 for an operation without any. */
 export function rowsOf(operation: Operation, feeds: Tensors): number {
-  const port = operation.inputs.find(isBatchPort);
+  const port = operation.inputs.find(candidate => isBatchPort(candidate) && feeds[candidate.name] !== undefined);
   return port === undefined ? 1 : (feeds[port.name]?.shape[0] ?? 0);
 }
 
@@ -36,8 +36,8 @@ export function joinRows(operation: Operation, members: readonly Tensors[]): Ten
   const [first] = members;
   if (first === undefined || members.length === 1) return first ?? {};
   const joined: Record<string, Tensor> = { ...first };
-  for (const port of operation.inputs.filter(isBatchPort)) {
-    joined[port.name] = concatenate(members.map(member => tensorOf(member, port.name)));
+  for (const { name } of operation.inputs.filter(isBatchPort)) {
+    if (first[name] !== undefined) joined[name] = concatenate(members.map(member => tensorOf(member, name)));
   }
   return joined;
 }

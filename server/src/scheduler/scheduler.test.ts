@@ -10,7 +10,7 @@ const double: Operation = {
   name: 'double',
   file: 'double.onnx',
   inputs: [port('x', [0, 2]), port('times', [], 'int32')],
-  outputs: [port('y', [0, 2])],
+  outputs: [port('y', [0, 2]), { ...port('memory', [0, 1]), role: 'state' }],
   cost: undefined,
   members: [],
 };
@@ -41,13 +41,21 @@ class Model {
 class Hands {
   size = 1;
   readonly batches: { model: string; rows: number }[] = [];
+  readonly wanted: (readonly string[])[] = [];
   readonly #waiting: (() => void)[] = [];
   losses = 0;
 
   onReady(): void {}
 
-  async run({ key, milliseconds }: Model, _operation: string, { x, times }: Tensors) {
+  async run(
+    { key, milliseconds }: Model,
+    _operation: string,
+    { x, times }: Tensors,
+    _expectedMs: number,
+    wanted: readonly string[],
+  ) {
     const rows = x?.shape[0] ?? 0;
+    this.wanted.push(wanted);
     this.batches.push({ model: key, rows });
     await new Promise<void>(resolve => this.#waiting.push(resolve));
     if (this.losses-- > 0) throw new GenserveError('EXECUTOR_LOST', 'the process died');
@@ -56,7 +64,9 @@ class Hands {
       shape: [rows, 2],
       data: Float32Array.from(x?.data ?? [], value => value * (times?.data[0] ?? 1)),
     };
-    return { outputs: { y }, milliseconds: milliseconds(rows), transportMs: 0 };
+    const memory: Tensor = { dtype: 'float32', shape: [rows, 1], data: new Float32Array(rows) };
+    const outputs = Object.fromEntries(Object.entries({ y, memory }).filter(([name]) => wanted.includes(name)));
+    return { outputs, milliseconds: milliseconds(rows), transportMs: 0 };
   }
 
   /** Ends the runs that have begun, and those that begin meanwhile, until nothing moves. */
@@ -115,6 +125,20 @@ test('requests that wait together run together, and each gets its own rows', asy
     [60, 62, 64, 66, 68, 70],
   ]);
   expect(hands.batches.map(({ rows }) => rows)).toEqual([1, 6]);
+});
+
+test('an executor hands on what is wanted: the state that a run ends with only where somebody asks for it', async () => {
+  const { hands, scheduler, model, ask } = setUp();
+  const asking = scheduler.runnerFor(model, patient).run('double', feeds(1, 5), { outputs: ['memory'] });
+  const answers = [ask(feeds(1, 0)), asking];
+  await hands.letGo();
+  const [plain, asked] = await Promise.all(answers);
+  expect(plain?.y?.data).toEqual(Float32Array.of(0, 2));
+  expect(asked?.memory?.data).toHaveLength(1);
+  const alone = ask(feeds(1, 1));
+  await hands.letGo();
+  expect(Object.keys(await alone)).toEqual(['y']);
+  expect(hands.wanted).toEqual([['y', 'memory'], ['y']]);
 });
 
 test('other scalars, shapes or models never share a run', async () => {

@@ -13,9 +13,10 @@ import type { RequestScope } from '../request-scope.js';
 import { bytesOf, joinRows, takeRows } from './batch.js';
 import { Companions } from './companions.js';
 import { CostModel } from './cost-model.js';
+import { withoutInitialState } from './initial-state.js';
 import { checkRoom, predictWaitMs, type QueueLimits } from './load.js';
 import { Pace } from './pace.js';
-import { isResumable, shareOf } from './slices.js';
+import { isResumable, shareOf, wantedOf } from './slices.js';
 import { type Schedulable, Step, type Timings, workOf } from './step.js';
 import { StepQueue } from './step-queue.js';
 
@@ -30,6 +31,7 @@ export interface Backend<Model> {
     operation: string,
     feeds: Tensors,
     expectedMs: number,
+    wanted: readonly string[],
   ): Promise<{ outputs: Tensors; milliseconds: number; transportMs: number }>;
 }
 
@@ -107,12 +109,15 @@ export class Scheduler<Model extends Schedulable> {
     this.#admit(0, scope.deadline);
     let admitted = false;
     return {
-      run: async (name: string, feeds: Tensors, { signal = scope.signal }: RunOptions = {}) => {
+      run: async (name: string, complete: Tensors, { signal = scope.signal, outputs }: RunOptions = {}) => {
         throwIfAborted(signal);
+        const operation = model.operation(name);
+        const feeds = withoutInitialState(operation, complete);
         if (!admitted) this.#admit(bytesOf(feeds), scope.deadline);
         admitted = true;
+        const wanted = wantedOf(operation, feeds, outputs);
         const remove = (step: Step<Model>) => this.#queue.remove(step);
-        const step = new Step(model, model.operation(name), feeds, { ...scope, signal }, this.observer, remove);
+        const step = new Step(model, operation, feeds, wanted, { ...scope, signal }, this.observer, remove);
         this.#queue.push(step);
         this.#schedulePump();
         return await step.answer;
@@ -246,19 +251,21 @@ export class Scheduler<Model extends Schedulable> {
     const running: Running = { startedAt, expectedMs: cost.predictMs(rows) * share };
     this.#running.add(running);
     const closed = { ...workOf(first), steps: steps.length, rows, closing };
+    const wanted = operation.outputs.filter(port => steps.some(step => step.wanted.includes(port)));
+    const names = wanted.map(({ name }) => name);
     try {
       const feeds = joinRows(
         operation,
         steps.map(step => step.feeds),
       );
-      const answer = await this.backend.run(model, operation.name, feeds, running.expectedMs);
+      const answer = await this.backend.run(model, operation.name, feeds, running.expectedMs, names);
       const { outputs, milliseconds: computeMs, transportMs } = answer;
       this.#pace.observe(running.expectedMs, computeMs);
       cost.observe(rows, computeMs / share);
       cost.observeTransport(transportMs);
       let start = 0;
       for (const step of steps) {
-        const part = takeRows(operation.outputs, outputs, start, step.rows, rows);
+        const part = takeRows(wanted, outputs, start, step.rows, rows);
         step.succeed(part, { computeMs, batchMs: performance.now() - startedAt - computeMs });
         start += step.rows;
       }

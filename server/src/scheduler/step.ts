@@ -1,5 +1,5 @@
 // One run that a request waits for, from its arrival until it is answered.
-import { abortError, GenserveError, type Operation, type Tensors } from '@genserve/runtime';
+import { abortError, GenserveError, type Operation, type Port, type Tensors } from '@genserve/runtime';
 import type { Observer, StepEvent, Work } from '../observer.js';
 import type { Priority, RequestScope } from '../request-scope.js';
 import { bytesOf, companionKey, rowsOf } from './batch.js';
@@ -45,6 +45,8 @@ export class Step<Model extends Schedulable> {
     readonly model: Model,
     readonly operation: Operation,
     readonly feeds: Tensors,
+    /** Of its outputs. */
+    readonly wanted: readonly Port[],
     private readonly scope: Pick<RequestScope, 'signal' | 'deadline' | 'priority' | 'onStep'>,
     private readonly observer: Observer,
     /** Called as soon as nobody waits for it any more. */
