@@ -23,6 +23,7 @@ export * from './evaluate/likelihood.js';
 export * from './evaluate/ranking.js';
 export * from './evaluate/samples/judge.js';
 export * from './evaluate/samples/measure.js';
+export * from './evaluate/samples/pictures.js';
 export * from './evaluate/samples/sheets.js';
 export * from './export/export-bundle.js';
 export * from './export/open.js';

@@ -1,5 +1,5 @@
 // Figures of a bundle on a data set, from the bundle alone.
-import { type BundleGenerator, domainShape, GenserveError } from '@genserve/runtime';
+import { type BundleGenerator, classCount, domainShape, GenserveError, invalid } from '@genserve/runtime';
 import type { Dataset } from '../data/dataset.js';
 import { type OpenOptions, openGenerator } from '../export/open.js';
 import { evaluateAccuracy } from './accuracy.js';
@@ -7,7 +7,8 @@ import { evaluateCodes } from './codes.js';
 import { evaluateLatent } from './latent.js';
 import { evaluateLikelihood, type LikelihoodEvaluationOptions } from './likelihood.js';
 import { openJudge } from './samples/judge.js';
-import { drawPictures, measurePictures } from './samples/measure.js';
+import { measurePictures } from './samples/measure.js';
+import { drawPictures } from './samples/pictures.js';
 import { sampleSheets } from './samples/sheets.js';
 import { evaluateTranslation } from './translation.js';
 
@@ -24,6 +25,8 @@ export interface EvaluateOptions extends OpenOptions, Omit<LikelihoodEvaluationO
   readonly out?: string | undefined;
   /** Folder of a classifier's bundle, for the metric samples: without it there are sheets, and no figures. */
   readonly classifier?: string | undefined;
+  /** With it, steps of training one on the samples, and one on as many real rows: GAN-train accuracy; none when absent. */
+  readonly ganTrainSteps?: number | undefined;
 }
 
 export interface Evaluation {
@@ -84,6 +87,8 @@ const measures: Readonly<Record<MetricName, Measure>> = {
 
   async samples(generator, dataset, options) {
     const { name, version } = generator.manifest;
+    if (options.ganTrainSteps !== undefined && classCount(generator.manifest) === 0)
+      throw invalid('ganTrain', `${name} knows no classes: its samples have no labels that a classifier could learn`);
     const out = options.out ?? `samples/${name}-${version}`;
     const sheets = await sampleSheets(generator, dataset[options.split], { ...options, out });
     const measured = await judgedSamples(generator, dataset, options);

@@ -19,6 +19,10 @@ const SHEET_SIDE = 8;
 /** Lines of a sheet of translations: each takes three of the sheet, input, output and truth. */
 const TRANSLATED_LINES = 3;
 const EVALUATION_BATCH = 100;
+
+/** Of `count` rows those that an evaluation looks at: it is compiled for one size of batch. */
+export const wholeBatches = (count: number): number => count - (count % (Math.min(EVALUATION_BATCH, count) || 1));
+
 /** Name of the program and of its noises' streams. */
 const VALIDATION = 'validation';
 
@@ -71,14 +75,13 @@ export class Monitor {
     const averaged = averagedState(state);
     const { seed, domain, training } = this.record;
     const { calibration } = this.dataset;
-    const count = Math.min(training.evaluationRows, calibration.count);
+    const count = wholeBatches(Math.min(training.evaluationRows, calibration.count));
     const batch = Math.min(EVALUATION_BATCH, count);
     const sums: Record<string, number> = {};
     const add = (name: string, values: Iterable<number>, sign = 1) => {
       for (const value of values) sums[name] = (sums[name] ?? 0) + sign * value;
     };
-    let scored = 0;
-    for (let first = 0; first + batch <= count && (this.logProb || this.validation); first += batch) {
+    for (let first = 0; first < count && (this.logProb || this.validation); first += batch) {
       const rows = await rowsInOrder(calibration, domain, { first, count: batch, seed });
       if (this.logProb) {
         const { operation, executable } = this.logProb;
@@ -90,9 +93,8 @@ export class Monitor {
         const feeds = stepFeeds(step, { ...rows, step: first / batch, epoch: 0 }, dataShape(domain), seed);
         for (const [name, { data }] of Object.entries(await this.validation.run(feeds, averaged))) add(name, data);
       }
-      scored += batch;
     }
-    return Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / scored]));
+    return Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / count]));
   }
 
   /** Writes samples/step-<n>.png and returns its path; nothing for what has no pictures. */

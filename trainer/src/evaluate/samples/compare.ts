@@ -17,6 +17,13 @@ export interface Judged {
   readonly judgement: Judgement;
 }
 
+/** Real pictures to compare with. */
+export interface Reference extends Judged {
+  readonly similarities: ClassSimilarities;
+}
+
+type ClassSimilarities = ReturnType<typeof classSimilarities>;
+
 export interface CompareOptions {
   readonly shape: Omit<Picture, 'data'>;
   readonly classNames: readonly string[];
@@ -28,12 +35,16 @@ export const PRECISION_ROWS = 3000;
 /** Below, ten groups hold no two rows, nor a row three neighbours. */
 export const LEAST_ROWS = 20;
 
+export function referenceOf(real: Judged, options: CompareOptions): Reference {
+  return { ...real, similarities: similaritiesOf(real, options) };
+}
+
 /**
  * classifier_score, frechet_distance, kernel_distance (with spreads and a standard error), precision, recall, classes_covered and
  * class_share.<label>, ms_ssim.<label>, ms_ssim and ms_ssim_diverse_classes; gan_test_accuracy, the share of labelled
  * rows that the classifier gives their label. Similarities and shares lie between 0 and 1.
  */
-export function compare(judged: Judged, real: Judged, options: CompareOptions): Readonly<Record<string, number>> {
+export function compare(judged: Judged, real: Reference, options: CompareOptions): Readonly<Record<string, number>> {
   const { features, logits, classes } = judged.judgement;
   const reference = real.judgement.features;
   const { score, spread } = classifierScore(logits);
@@ -63,17 +74,20 @@ function coverageFigures({ covered, smallestShare, shares }: ClassCoverage, name
   };
 }
 
-function similarityFigures(judged: Judged, real: Judged, { shape, classNames, seed }: CompareOptions) {
-  const options = { shape, classCount: classNames.length, seed };
-  const [samples, ceiling] = [judged, real].map(each => classSimilarities(each.images, classesOf(each), options));
-  const known = samples!.filter(value => value !== undefined); // of the two that go in
+function similarityFigures(judged: Judged, { similarities: ceiling }: Reference, options: CompareOptions) {
+  const samples = similaritiesOf(judged, options);
+  const known = samples.filter(value => value !== undefined);
   return {
     ...(known.length > 0 && { ms_ssim: known.reduce((sum, value) => sum + value, 0) / known.length }),
-    ms_ssim_diverse_classes: diverseShare(samples!, ceiling!),
+    ms_ssim_diverse_classes: diverseShare(samples, ceiling),
     ...Object.fromEntries(
-      samples!.flatMap((value, label) => (value === undefined ? [] : [[`ms_ssim.${classNames[label]}`, value]])),
+      samples.flatMap((value, label) => (value === undefined ? [] : [[`ms_ssim.${options.classNames[label]}`, value]])),
     ),
   };
+}
+
+function similaritiesOf(judged: Judged, { shape, classNames, seed }: CompareOptions): ClassSimilarities {
+  return classSimilarities(judged.images, classesOf(judged), { shape, classCount: classNames.length, seed });
 }
 
 function accuracyFigure({ labels, judgement }: Judged): Readonly<Record<string, number>> {

@@ -10,7 +10,8 @@ import { exportBundle } from '../../export/export-bundle.js';
 import { train } from '../../train/train.js';
 import { evaluate } from '../evaluate.js';
 import { type Judge, openJudge } from './judge.js';
-import { measurePictures, type Pictures } from './measure.js';
+import { type MeasureOptions, measurePictures } from './measure.js';
+import type { Pictures } from './pictures.js';
 
 const ROWS = 200;
 const PIXELS = 28 * 28;
@@ -49,12 +50,14 @@ describe('the measures of samples, by a classifier of digits trained for seconds
     await rm(folder, { recursive: true, force: true });
   });
 
-  const measured = async (pictures: Pictures) =>
-    (await measurePictures(pictures, digits, { judge, domain: digits.domain })).metrics;
+  const measured = async (pictures: Pictures, options: MeasureOptions = {}) =>
+    (await measurePictures(pictures, digits, { judge, domain: digits.domain, threads: 1, ...options })).metrics;
   const fresh = async (): Promise<Pictures> => read(digits.calibration, [...new Array(ROWS).keys()]);
 
   it('put fresh real digits near the figures of real data', async () => {
-    const found = await measured(await fresh());
+    const found = await measured(await fresh(), { ganTrainSteps: 60 });
+    expect(found['real.gan_train_accuracy']).toBeGreaterThan(0.5);
+    expect(found.gan_train_accuracy).toBeGreaterThan(found['real.gan_train_accuracy']! - 0.15);
     expect(found.gan_test_accuracy).toBeGreaterThan(found['real.gan_test_accuracy']! - 0.05);
     // Of means of ten groups each: two are apart by half of a group's spread as a rule.
     expect(found.classifier_score).toBeGreaterThan(
@@ -128,6 +131,11 @@ describe('the measures of samples, by a classifier of digits trained for seconds
     await expect(openJudge('models/mnist-vae/1', digits.domain)).rejects.toMatchObject(wrong);
     const image = { ...digits.domain.image!, height: 27 };
     await expect(openJudge(bundle, { ...digits.domain, image })).rejects.toMatchObject(wrong);
+  });
+
+  it('teach no classifier without labels', async () => {
+    const options = { metric: 'samples', classifier: bundle, ganTrainSteps: 1 } as const;
+    await expect(evaluate('models/mnist-vae/1', digits, options)).rejects.toMatchObject({ field: 'ganTrain' });
   });
 
   it('need twenty rows', async () => {

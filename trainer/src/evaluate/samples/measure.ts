@@ -1,22 +1,12 @@
 // Samples measured against data by a classifier, with the figures of real data beside them: what no generator need exceed.
-import {
-  type BundleGenerator,
-  type Domain,
-  domainShape,
-  float32,
-  GenserveError,
-  invalid,
-  sizeOf,
-  type Tensor,
-  toBytes,
-} from '@genserve/runtime';
-import { rowsAt } from '../../data/batches.js';
-import type { Dataset, Split } from '../../data/dataset.js';
-import { permutation } from '../../data/order.js';
+import { type BundleGenerator, type Domain, GenserveError, invalid } from '@genserve/runtime';
+import type { Dataset } from '../../data/dataset.js';
 import { absoluteDistance, squaredDistance } from '../distance.js';
-import { compare, type Judged, LEAST_ROWS, PRECISION_ROWS } from './compare.js';
+import { compare, type Judged, LEAST_ROWS, PRECISION_ROWS, referenceOf } from './compare.js';
+import { type GanTrainOptions, ganTrain, STEP_ROWS } from './gan-train.js';
 import type { Judge } from './judge.js';
 import { memorisation, NearestDistances } from './memorisation.js';
+import { drawRows, type Pictures, readPictures, reconstructed } from './pictures.js';
 import { type RowSet, rowRange } from './row-set.js';
 
 export interface MeasureOptions {
@@ -25,21 +15,18 @@ export interface MeasureOptions {
   /** Of the rows of data, of pairs and of binarisation; 0 when absent. */
   readonly seed?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Rows that were judged. */
+  /** Steps of training a classifier on the samples, and one on real rows: GAN-train accuracy; none when absent. */
+  readonly ganTrainSteps?: number | undefined;
+  /** Of those trainings; all cores when absent. */
+  readonly threads?: number | undefined;
+  /** Rows that were judged or trained on. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
-}
-
-export interface Pictures {
-  /** Rows of height * width * channels, in [0, 1]. */
-  readonly images: RowSet;
-  /** Asked for; -1: none. */
-  readonly labels: readonly number[];
 }
 
 export interface SampleMeasures {
   /**
    * Those of `compare`; the same of real data as real.<name>, and of their reconstructions as reconstruction.<name>;
-   * memorisation.<space>.<name>.
+   * memorisation.<space>.<name>; gan_train_accuracy and real.gan_train_accuracy where they are asked for.
    */
   readonly metrics: Readonly<Record<string, number>>;
   readonly context: Readonly<Record<string, string | number>>;
@@ -51,56 +38,9 @@ export interface MeasuredBy {
   readonly generator?: BundleGenerator | undefined;
 }
 
-const SAMPLES = 10_000;
 /** Rows whose nearest training row is looked for, of samples and of test data each. */
 const MEMORISATION_ROWS = 250;
 const ROWS_PER_CHUNK = 200;
-
-/**
- * `count` samples of a bundle, 10,000 when absent, of its classes in turn where it knows classes: at 256 levels, as picture
- * files hold them and real data have them.
- */
-export async function drawPictures(
-  generator: BundleGenerator,
-  {
-    count = SAMPLES,
-    seed = 0,
-    signal,
-  }: Pick<MeasureOptions, 'seed' | 'signal'> & { readonly count?: number | undefined },
-): Promise<Pictures> {
-  const classes = generator.manifest.conditions.find(({ kind }) => kind === 'label')?.size ?? 0;
-  const labels = Array.from({ length: count }, (_, row) => (classes > 0 ? row % classes : -1));
-  let images: Float32Array | undefined;
-  for (let first = 0; first < count; first += ROWS_PER_CHUNK) {
-    const part = labels.slice(first, first + ROWS_PER_CHUNK);
-    const label = classes > 0 ? part : undefined;
-    const { data } = await generator.sample({ count: part.length, firstIndex: first, label, seed, signal });
-    const width = data.data.length / part.length;
-    images ??= new Float32Array(count * width);
-    images.set(atByteLevels(data), first * width);
-  }
-  const data = images ?? new Float32Array(0);
-  return { images: { count, width: data.length / count, data }, labels };
-}
-
-/** As picture files hold pictures. */
-const atByteLevels = (pictures: Tensor): Float32Array => Float32Array.from(toBytes(pictures), byte => byte / 255);
-
-/** What the bundle makes of pictures through its code, which is as good as its samples can be. */
-async function reconstructed(
-  generator: BundleGenerator,
-  { images, labels }: Pictures,
-  { seed, signal }: Pick<MeasureOptions, 'seed' | 'signal'>,
-): Promise<Pictures> {
-  const { height, width, channels } = generator.manifest.domain!.image!; // of pictures, as checked
-  const data = new Float32Array(images.data.length);
-  for (let first = 0; first < images.count; first += ROWS_PER_CHUNK) {
-    const part = rowRange(images, first, ROWS_PER_CHUNK);
-    const rows = float32([part.count, height, width, channels], Float32Array.from(part.data));
-    data.set(atByteLevels((await generator.reconstruct(rows, { seed, signal })).data), first * images.width);
-  }
-  return { images: { ...images, data }, labels };
-}
 
 /**
  * `domain` is the model's, whose binarisation real rows get too; `generator` is one whose reconstructions are measured as
@@ -113,7 +53,7 @@ export async function measurePictures(
   dataset: Dataset,
   { judge, domain, generator, ...options }: MeasureOptions & MeasuredBy,
 ): Promise<SampleMeasures> {
-  const { split = 'test', seed = 0, signal, onProgress } = options;
+  const { split = 'test', seed = 0, ganTrainSteps, signal, onProgress } = options;
   if (!domain.image) throw new GenserveError('OPERATION_UNSUPPORTED', 'only samples that are pictures can be judged');
   const other = split === 'train' ? 'test' : 'train';
   const counts = [pictures.images.count, dataset[split].count, dataset[other].count];
@@ -122,7 +62,8 @@ export async function measurePictures(
   const [wanted, train] = [pictures.images.count, dataset.train.count];
   const queries = Math.min(MEMORISATION_ROWS, wanted, dataset.test.count);
   const realRows = Math.min(wanted, dataset[other].count);
-  const total = Math.min(wanted, dataset[split].count) + (generator ? 2 : 1) * realRows + wanted + train;
+  const learned = ganTrainSteps === undefined ? 0 : 2 * ganTrainSteps * STEP_ROWS;
+  const total = Math.min(wanted, dataset[split].count) + (generator ? 2 : 1) * realRows + wanted + train + learned;
   let done = 0;
   const onRows = (rows: number) => {
     done += rows;
@@ -135,11 +76,17 @@ export async function measurePictures(
     judgement: await judge.judge(images, judging),
   });
 
-  const samples = await judged(pictures);
-  const data = await judged(await drawRows(dataset[split], domain, wanted, seed));
+  const test = await drawRows(dataset[split], domain, wanted, seed);
   const real = await drawRows(dataset[other], domain, wanted, seed);
-  const ceiling = await judged(real);
+  const teaching = { ...options, domain, classNames: judge.classNames, seed, onRows };
+  const taught =
+    ganTrainSteps === undefined
+      ? undefined
+      : await taughtFigures(pictures, real, test, { ...teaching, steps: ganTrainSteps });
+  const samples = await judged(pictures);
   const comparing = { shape: domain.image, classNames: judge.classNames, seed };
+  const data = referenceOf(await judged(test), comparing);
+  const ceiling = await judged(real);
   const reconstruction = generator && (await judged(await reconstructed(generator, real, { seed, signal })));
   const near = await nearestToTrain(samples, dataset, { judge, domain, queries, seed, judging });
   return {
@@ -147,6 +94,7 @@ export async function measurePictures(
       ...compare(samples, data, comparing),
       ...prefixed('real', compare(ceiling, data, comparing)),
       ...(reconstruction && prefixed('reconstruction', compare(reconstruction, data, comparing))),
+      ...taught?.metrics,
       ...near,
     },
     context: {
@@ -158,7 +106,28 @@ export async function measurePictures(
       real_rows: ceiling.images.count,
       precision_rows: Math.min(PRECISION_ROWS, wanted, data.images.count),
       memorisation_rows: queries,
+      ...taught?.context,
       seed,
+    },
+  };
+}
+
+/** What samples teach a classifier, beside what as many real rows do. */
+async function taughtFigures(
+  samples: Pictures,
+  real: Pictures,
+  test: Pictures,
+  options: GanTrainOptions,
+): Promise<SampleMeasures> {
+  const found = await ganTrain(samples, test, options);
+  const ceiling = await ganTrain(real, test, options);
+  return {
+    metrics: { gan_train_accuracy: found.accuracy, 'real.gan_train_accuracy': ceiling.accuracy },
+    context: {
+      gan_train_steps: options.steps,
+      gan_train_samples: found.trainRows,
+      gan_train_real_rows: ceiling.trainRows,
+      gan_train_test_rows: found.testRows,
     },
   };
 }
@@ -208,17 +177,3 @@ async function nearestToTrain(samples: Judged, dataset: Dataset, options: Neares
 
 const lengths = ({ distances, distance }: NearestDistances): Float64Array =>
   distance === squaredDistance ? distances.map(Math.sqrt) : distances;
-
-/** Drawn by seed: the first rows of a set may be of one class. */
-async function drawRows(split: Split, domain: Domain, count: number, seed: number): Promise<Pictures> {
-  const order = permutation(split.count, seed, 'measured-rows');
-  return await readPictures(split, domain, Array.from(order.subarray(0, count)), seed);
-}
-
-async function readPictures(split: Split, domain: Domain, indices: readonly number[], seed: number): Promise<Pictures> {
-  const { data, labels } = await rowsAt(split, domain, indices, seed);
-  return {
-    images: { count: indices.length, width: sizeOf(domainShape(domain)), data },
-    labels: Array.from(labels ?? new Int32Array(indices.length).fill(-1)),
-  };
-}
