@@ -5,11 +5,8 @@ import {
   type BundleGenerator,
   classCount,
   concatenate,
-  fillNoise,
-  findOperation,
   float32,
   GenserveError,
-  type Manifest,
   type Tensor,
   takeRows,
 } from '@genserve/runtime';
@@ -57,7 +54,7 @@ export async function sampleSheets(
   const has = (name: string) =>
     manifest.operations.some(({ name: own, outputs }) => own === name && outputs.every(({ role }) => role !== 'codes'));
   const makers = sheetMakers.filter(
-    ({ operations, byLabel }) => operations.every(has) && (!byLabel || decodesLabels(manifest)),
+    ({ operations, byLabel }) => operations.every(has) && (!byLabel || classCount(manifest) > 0),
   );
   const data = await heldOut(generator, split, options.seed ?? 0);
   await mkdir(options.out, { recursive: true });
@@ -77,7 +74,7 @@ interface SheetMaker {
   readonly name: string;
   /** Those that a bundle must have. */
   readonly operations: readonly string[];
-  /** Whether its decoder must take a label. */
+  /** Whether it must know classes. */
   readonly byLabel?: boolean;
   make(drawing: Drawing): Promise<Tensor>;
 }
@@ -111,21 +108,14 @@ async function samples({ generator, seed, signal }: Drawing): Promise<Tensor> {
 
 /** A column for each class, a line for each noise: what the two have to say apart from each other. */
 async function labelsByNoise({ generator, seed, signal }: Drawing): Promise<Tensor> {
-  const { manifest } = generator;
-  const latents = findOperation(manifest, 'decode').inputs.filter(({ role }) => role === 'latent');
-  const line = Array.from({ length: SIDE * SIDE }, (_, index) => Math.floor(index / SIDE));
-  const codes = latents.map(({ name, shape }) => {
-    const row = shape.slice(1);
-    const noise = fillNoise({ seed, name, distribution: 'normal', shape: row, count: SIDE });
-    return [name, takeRows(float32([SIDE, ...row], noise), line)] as const;
-  });
-  const label = line.map((_, index) => (index % SIDE) % classCount(manifest));
-  return (await generator.decode(Object.fromEntries(codes), { label, seed, signal })).data;
-}
-
-function decodesLabels(manifest: Manifest): boolean {
-  const decode = manifest.operations.find(({ name }) => name === 'decode');
-  return classCount(manifest) > 0 && (decode?.inputs.some(({ role }) => role === 'label') ?? false);
+  const classes = classCount(generator.manifest);
+  const columns: Tensor[] = [];
+  for (let column = 0; column < SIDE; column++) {
+    // A sample's noise is that of its index, whatever its label.
+    const label = new Array<number>(SIDE).fill(column % classes);
+    columns.push((await generator.sample({ count: SIDE, label, seed, signal })).data);
+  }
+  return interleave(columns, 1);
 }
 
 async function reconstructions({ generator, data, seed, signal }: Drawing): Promise<Tensor> {
@@ -171,7 +161,7 @@ async function completions({ generator, data, seed, signal }: Drawing): Promise<
 
 const sheetMakers: readonly SheetMaker[] = [
   { name: 'samples', operations: ['sample'], make: samples },
-  { name: 'labels-by-noise', operations: ['decode'], byLabel: true, make: labelsByNoise },
+  { name: 'labels-by-noise', operations: ['sample'], byLabel: true, make: labelsByNoise },
   { name: 'reconstructions', operations: ['reconstruct'], make: reconstructions },
   { name: 'interpolations', operations: ['encode', 'decode'], make: interpolations },
   { name: 'completions', operations: ['complete'], make: completions },
