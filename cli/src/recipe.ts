@@ -2,6 +2,7 @@
 import { GenserveError } from '@genserve/runtime';
 import type { PartialRecipe } from '@genserve/trainer';
 import { parse as parseYaml } from 'yaml';
+import { bundleFolder } from './bundle.js';
 
 export interface TrainFlags {
   readonly family?: string;
@@ -10,6 +11,7 @@ export interface TrainFlags {
   readonly name?: string;
   readonly seed?: number;
   readonly initFrom?: string;
+  readonly classifier?: string;
   readonly steps?: number;
   readonly minutes?: number;
   readonly stepsPerRun?: number;
@@ -18,7 +20,7 @@ export interface TrainFlags {
 
 /** The part of a recipe that the command line states. */
 export function recipeOf(flags: TrainFlags, file: PartialRecipe): PartialRecipe {
-  const { family, preset, name, seed, initFrom, steps, minutes, stepsPerRun } = flags;
+  const { family, preset, name, seed, initFrom, classifier, steps, minutes, stepsPerRun } = flags;
   const { configuration, training, data, export: exporting } = settingsOf(flags.set ?? []);
   const source = flags.data ?? (typeof file.data === 'string' ? file.data : file.data?.source);
   if (data && source === undefined) {
@@ -33,6 +35,7 @@ export function recipeOf(flags: TrainFlags, file: PartialRecipe): PartialRecipe 
     ...(name !== undefined && { name }),
     ...(seed !== undefined && { seed }),
     ...(initFrom !== undefined && { initFrom }),
+    ...(classifier !== undefined && { classifier: bundleFolder(classifier) }),
     ...(steps !== undefined && { steps }),
     ...(minutes !== undefined && { minutes }),
     ...(data && source !== undefined && { data: { ...fromFile, ...data, source } }),

@@ -24,6 +24,7 @@ export function trainCommand(): Command {
       collect,
     )
     .option('--init-from <bundle>', 'start from the weights of models/<name>/<version>, or of runs/<name>')
+    .option('--classifier <bundle>', 'that judges samples at each evaluation, of the family classifier')
     .option('--seed <number>', 'of the first weights, the order of the data and all noise', wholeNumber)
     .option('--steps <count>', 'train this many steps', positiveInteger)
     .option('--minutes <number>', 'or this long; with --steps, at most this long', positiveNumber)

@@ -30,6 +30,8 @@ export const recipeSchema = z.strictObject({
   seed: z.int().min(0).optional(),
   /** A bundle's folder, or a run's, whose weights training starts from. */
   initFrom: z.string().optional(),
+  /** A classifier's bundle, models/<name>/<version>, that judges samples at each evaluation. */
+  classifier: z.string().optional(),
   /** The budget: one of the two, or both: then schedules follow the steps, and the minutes are a guard. */
   steps: z.int().min(1).optional(),
   minutes: z.number().positive().optional(),
@@ -86,11 +88,12 @@ export async function readYaml(path: string): Promise<unknown> {
 /** Data, families and bundles that are given as ./paths, seen from `folder`. */
 export function resolvePaths(recipe: PartialRecipe, folder: string): PartialRecipe {
   const seen = (path: string) => (/^\.{1,2}\//.test(path) && !isAbsolute(path) ? join(folder, path) : path);
-  const { data, family, initFrom } = recipe;
+  const { data, family, initFrom, classifier } = recipe;
   return {
     ...recipe,
     ...(family !== undefined && { family: seen(family) }),
     ...(initFrom !== undefined && { initFrom: seen(initFrom) }),
+    ...(classifier !== undefined && { classifier: seen(classifier) }),
     ...(data !== undefined && {
       data: typeof data === 'string' ? seen(data) : { ...data, source: seen(data.source) },
     }),

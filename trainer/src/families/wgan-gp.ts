@@ -101,7 +101,7 @@ export const wganGp: Family<WganGpConfiguration> = {
             });
             return {
               loss: tf.add(difference, tf.mul(settings.penaltyWeight, penalty)),
-              metrics: { distance: tf.neg(difference), critic_gradient_norm: gradientNorm },
+              metrics: { critic_loss: difference, critic_gradient_norm: gradientNorm },
             };
           },
         },

@@ -48,10 +48,16 @@ ${sampleSection(sheets)}
 
 function figures({ evaluation, step, seconds, parameters, imagesPerSecond }: History): string {
   const number = (value: number, digits = 0) => value.toLocaleString('en-US', { maximumFractionDigits: digits });
-  const heldOut = [...evaluation].map(([name, points]) => [
-    `${pretty(name)}, held out`,
-    number(points.at(-1)!.value, 2),
-  ]);
+  const last = (name: string) => evaluation.get(name)?.at(-1)?.value;
+  const heldOut = [...evaluation.keys()]
+    .filter(name => !name.endsWith(ERROR))
+    .map(name => {
+      const error = last(`${name}${ERROR}`);
+      return [
+        `${pretty(name)}, held out`,
+        number(last(name)!, 2) + (error === undefined ? '' : ` ± ${number(error, 2)}`),
+      ];
+    });
   const cards = [
     ...heldOut,
     ['steps', number(step)],
@@ -68,24 +74,37 @@ function warnings({ warnings: list }: History): string {
   return list.length === 0 ? '' : `<aside>${list.map(text => `<p>${escapeHtml(text)}</p>`).join('')}</aside>`;
 }
 
-/** The loss beside what is held out, then one smaller chart for each other metric and for the learning rate. */
+/** The loss beside the likelihood of held-out data, then a smaller chart for each other figure and for the learning rate. */
 function charts({ training, learningRate, evaluation }: History): string {
-  const isLoss = (name: string) => name.split('/').at(-1) === 'loss';
+  const heldOut = new Map([...evaluation].filter(([name]) => !name.endsWith(ERROR)));
+  const likelihood = heldOut.get(LIKELIHOOD);
   const losses: Series[] = [...training]
-    .filter(([name]) => isLoss(name))
+    .filter(([name]) => ownName(name) === 'loss')
     .map(([name, points]) => ({ name: `${pretty(name)} (training)`, points }));
-  const heldOut: Series[] = [...evaluation].map(([name, points]) => ({
-    name: `${pretty(name)} (held out)`,
-    points,
-    dots: true,
-  }));
-  const others = [...training].filter(([name]) => !isLoss(name));
-  if (learningRate.length > 0) others.push(['learning rate', [...learningRate]]);
+  if (likelihood) losses.push({ name: `${pretty(LIKELIHOOD)} (held out)`, points: likelihood, dots: true });
+  heldOut.delete(LIKELIHOOD);
+
+  const others: [string, Series[]][] = [];
+  for (const [name, points] of training) {
+    const same = heldOut.get(ownName(name));
+    if (ownName(name) === 'loss') continue;
+    others.push([name, same ? [{ name: 'training', points }, asHeldOut(same)] : [{ name: '', points }]]);
+    heldOut.delete(ownName(name));
+  }
+  for (const [name, points] of heldOut) others.push([name, [asHeldOut(points)]]);
+  if (learningRate.length > 0) others.push(['learning rate', [{ name: '', points: learningRate }]]);
   return [
-    chart('loss', [...losses, ...heldOut], 'wide'),
-    ...others.map(([name, points], i) => chart(pretty(name), [{ name: '', points }], sizeOf(i, others.length))),
+    chart('loss', losses, 'wide'),
+    ...others.map(([name, series], i) => chart(pretty(name), series, sizeOf(i, others.length))),
   ].join('');
 }
+
+const LIKELIHOOD = 'nll_nats';
+/** Of a figure whose name comes before it. */
+const ERROR = '_standard_error';
+/** "critic/loss" -> "loss". */
+const ownName = (metric: string): string => metric.split('/').at(-1)!;
+const asHeldOut = (points: Series['points']): Series => ({ name: 'held out', points, dots: true });
 
 /** Rows of three; the last ones of two where three does not divide them, so that no row has a gap. */
 function sizeOf(index: number, count: number): ChartSize {
@@ -107,7 +126,10 @@ function sampleSection(sheets: readonly Sheet[]): string {
   );
 }
 
-function runRows({ data, domain, seed, budget, versions }: RunRecord, { engine }: History): [string, unknown][] {
+function runRows(
+  { data, domain, seed, classifier, budget, versions }: RunRecord,
+  { engine }: History,
+): [string, unknown][] {
   const { labels, ...shape } = domain.image ?? { labels: undefined };
   return [
     ['data', data.spec ?? data.name],
@@ -120,6 +142,7 @@ function runRows({ data, domain, seed, budget, versions }: RunRecord, { engine }
     ...Object.entries(domain.image ? shape : {}),
     ['classes', labels && labels.length > 0 ? labels.join(', ') : undefined],
     ['seed', seed],
+    ['samples judged by', classifier && `${classifier.name}, sha256 ${classifier.sha256.slice(0, 16)} …`],
     ['budget', describeBudget(budget)],
     ['engine', engine],
     ...Object.entries(versions),

@@ -40,7 +40,8 @@ async function killedAndResumed(name: string): Promise<string> {
     .png()
     .toBuffer();
   writeFileSync(join(folder, 'samples', '10.png'), png);
-  const evaluate = { event: 'evaluate', step: 10, metrics: { nll_nats: 99.5 }, samples: 'samples/10.png' };
+  const figures = { nll_nats: 99.5, kl: 2.5, kernel_distance: 0.31, kernel_distance_standard_error: 0.04 };
+  const evaluate = { event: 'evaluate', step: 10, metrics: figures, samples: 'samples/10.png' };
   const lines = [begin(0), step(10, 5), JSON.stringify(evaluate), step(20, 4), '{"event":"ste'];
   const after = [
     begin(10),
@@ -70,7 +71,10 @@ describe('report', () => {
     expect(html).not.toMatch(/<(script|link)\b|src="(?!data:)|url\((?!#)|https?:\/\//);
     expect(html).toContain('data:image/png;base64,');
     expect(html).toContain('<b>99.5</b>nll nats, held out');
-    expect(html.match(/<polyline/g)).toHaveLength(3);
+    // The loss and the likelihood in one chart, kl of training and of held-out rows in another, the distance in a third.
+    expect(html.match(/<figure class="(wide|half|third)"/g)).toHaveLength(3);
+    expect(html.match(/<polyline/g)).toHaveLength(5);
+    expect(html).toContain('<b>0.31 ± 0.04</b>kernel distance, held out');
     expect(html).toContain('finished');
     expect(html).toContain('&lt;script&gt;alert(1)');
   });

@@ -6,6 +6,8 @@ export interface RunInfo {
   /** Steps done before: 0 but when resumed. */
   readonly startStep: number;
   readonly budget: Budget;
+  /** What judges samples at each evaluation: figures of another hash are of another measure. */
+  readonly classifier?: { readonly name: string; readonly sha256: string };
 }
 
 /** Where training ends: one of the two at least. With both, schedules follow the steps and the minutes are a guard. */

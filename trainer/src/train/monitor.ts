@@ -6,12 +6,16 @@ import { rowsInOrder } from '../data/batches.js';
 import type { Dataset, Rows } from '../data/dataset.js';
 import type { Engine, Executable } from '../engine/engine.js';
 import type { Program, State } from '../engine/program.js';
+import type { Judge } from '../evaluate/samples/judge.js';
+import { atByteLevels } from '../evaluate/samples/pictures.js';
+import { SampleCurve } from '../evaluate/samples/sample-curve.js';
 import { operationProgram, portShape } from '../export/operation-program.js';
 import { interleave, writeSheet } from '../export/sheet.js';
 import type { Model, OperationSpec, PortSpec, ValidationSpec } from '../family.js';
 import type { Variable } from '../nn/variable.js';
 import { averagedState } from '../optim/average.js';
 import { dataShape, stepFeeds } from './feeds.js';
+import type { BuiltModel } from './run.js';
 import { type RunRecord, runPaths } from './run-folder.js';
 import { batchInputs, readBatch, updatesOf } from './step-program.js';
 
@@ -23,6 +27,8 @@ const EVALUATION_BATCH = 100;
 /** Of `count` rows those that an evaluation looks at: it is compiled for one size of batch. */
 export const wholeBatches = (count: number): number => count - (count % (Math.min(EVALUATION_BATCH, count) || 1));
 
+/** Index of the first sample that is judged. Figures of a bundle are of the first samples of all: nothing was chosen by them. */
+const JUDGED_FROM = 2 ** 31;
 /** Name of the program and of its noises' streams. */
 const VALIDATION = 'validation';
 
@@ -40,15 +46,16 @@ export class Monitor {
     private readonly translate: Compiled | undefined,
     private readonly logProb: Compiled | undefined,
     private readonly validation: Executable | undefined,
+    private readonly curve: SampleCurve | undefined,
     private readonly model: Model,
   ) {}
 
   static async create(
     record: RunRecord,
     dataset: Dataset,
-    model: Model,
-    variables: readonly Variable[],
+    { model, variables }: BuiltModel,
     engine: Engine,
+    judge?: Judge,
   ): Promise<Monitor> {
     const compile = async (name: string, batch: number): Promise<Compiled | undefined> => {
       const operation = model.operations.find(candidate => candidate.name === name);
@@ -64,12 +71,15 @@ export class Monitor {
       rows > 0 && model.validation
         ? await engine.compile(validationProgram(model.validation, variables, record.domain), batch)
         : undefined;
-    return new Monitor(record, dataset, sample, translate, logProb, validation, model);
+    const { domain, training, seed } = record;
+    const judging = judge && { judge, domain, count: training.evaluationRows, seed };
+    const curve = judging && (await SampleCurve.create(dataset.calibration, judging));
+    return new Monitor(record, dataset, sample, translate, logProb, validation, curve, model);
   }
 
   /**
    * Means over held-out rows, the same rows and noise each time: the negative log-likelihood in nats (of one draw, where
-   * it is a bound), and the figures of the model's `validation`.
+   * it is a bound), and the figures of the model's `validation`. And those of a `SampleCurve`, where there is a judge.
    */
   async evaluate(state: State): Promise<Record<string, number>> {
     const averaged = averagedState(state);
@@ -94,7 +104,25 @@ export class Monitor {
         for (const [name, { data }] of Object.entries(await this.validation.run(feeds, averaged))) add(name, data);
       }
     }
-    return Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / count]));
+    const means = Object.entries(sums).map(([name, sum]) => [name, sum / count]);
+    return { ...Object.fromEntries(means), ...(await this.#judged(averaged)) };
+  }
+
+  async #judged(averaged: State): Promise<Record<string, number>> {
+    if (!this.curve || !this.sample) return {};
+    const { operation, executable, batch } = this.sample;
+    const { count } = this.curve;
+    const parts: Float32Array[] = [];
+    for (let first = 0; first < count; first += batch) {
+      const outputs = await executable.run(this.#feeds(operation, batch, JUDGED_FROM + first), averaged);
+      parts.push(atByteLevels(outputOf(operation, outputs, 'data')));
+    }
+    const width = parts[0]!.length / batch;
+    const data = new Float32Array(count * width);
+    parts.forEach((part, i) => {
+      data.set(part.subarray(0, data.length - i * part.length), i * part.length);
+    });
+    return await this.curve.figures({ count, width, data });
   }
 
   /** Writes samples/step-<n>.png and returns its path; nothing for what has no pictures. */
@@ -131,6 +159,7 @@ export class Monitor {
     await this.translate?.executable.close();
     await this.logProb?.executable.close();
     await this.validation?.close();
+    await this.curve?.close();
   }
 
   get #classes(): number {
@@ -148,7 +177,8 @@ export class Monitor {
       if (port.role === 'data' && rows) return { dtype: 'float32', shape, data: rows.data };
       if (port.role === 'label' && (rows?.labels || this.#classes > 0)) {
         // Samples show the classes in turn.
-        const labels = rows?.labels ?? Int32Array.from({ length: batch }, (_, row) => row % this.#classes);
+        const labels =
+          rows?.labels ?? Int32Array.from({ length: batch }, (_, row) => (firstIndex + row) % this.#classes);
         return { dtype: 'int32', shape, data: labels };
       }
       if (port.role === 'vector' && rows?.vectors) return { dtype: 'float32', shape, data: rows.vectors };

@@ -35,6 +35,8 @@ export interface RunRecord {
   readonly seed: number;
   /** Bundle or run whose weights it started from. */
   readonly initFrom?: string | undefined;
+  /** Bundle that judges samples at each evaluation, and the hash of its graphs and weights. */
+  readonly classifier?: { readonly folder: string; readonly name: string; readonly sha256: string } | undefined;
   readonly budget: Budget;
   readonly versions: Readonly<Record<string, string>>;
   readonly command: string;

@@ -20,6 +20,7 @@ import { logger } from './log.js';
 import { trainingLoop } from './loop.js';
 import { Monitor } from './monitor.js';
 import { buildModel, checkSteps, modelDomain, parseConfiguration, prepareRun } from './run.js';
+import { noteClassifier, openRunClassifier } from './run-classifier.js';
 import { createRunFolder, type RunRecord, readRunRecord, runPaths } from './run-folder.js';
 import { trainingSettings } from './settings.js';
 
@@ -47,6 +48,8 @@ export interface TrainOptions extends RunOptions {
   readonly seed?: number | undefined;
   /** A bundle's folder, models/<name>/<version>, or a run's, whose weights it starts from. */
   readonly initFrom?: string | undefined;
+  /** A classifier's bundle, models/<name>/<version>, that judges samples at each evaluation; none when absent. */
+  readonly classifier?: string | undefined;
   /** The budget: steps, minutes, or both: then schedules follow the steps, and the minutes are a guard. */
   readonly steps?: number | undefined;
   readonly minutes?: number | undefined;
@@ -91,7 +94,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     typeof options.data === 'string' ? await openDataset(options.data, options.dataOptions) : options.data;
   const created = new Date().toISOString();
   const id = options.name ?? `${family.name}-${dataset.name}-${created.slice(0, 19).replaceAll(/[:T]/g, '-')}`;
-  const record: RunRecord = {
+  const draft: RunRecord = {
     format: 1,
     id,
     created,
@@ -115,14 +118,19 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     versions: versions(),
     command: options.command ?? '',
   };
-  const { model, variables } = buildModel(record, family);
+  const { model, variables } = buildModel(draft, family);
   checkSteps(model, training);
   if (!dataset.target && model.stages.some(({ steps }) => steps.some(({ target }) => target)))
     throw invalid(
       'data',
       `${family.name} learns from pairs, and ${dataset.name} has none; emoji-pairs is a set of pairs`,
     );
-  if (record.initFrom !== undefined) matchInitial(await readInitial(record.initFrom), variables);
+  if (draft.initFrom !== undefined) matchInitial(await readInitial(draft.initFrom), variables);
+  const { classifier } = options;
+  const record = {
+    ...draft,
+    ...(classifier !== undefined && { classifier: await noteClassifier(classifier, model, draft) }),
+  };
   const folder = join(options.runs ?? 'runs', id);
   await createRunFolder(folder, record);
   return fit(folder, record, dataset, family, options);
@@ -168,7 +176,8 @@ async function fit(
   const callbacks = combine([logger(folder), reporter(folder), ...(options.callbacks ?? [])]);
   const engine = options.engine ?? (await defaultEngine());
   const run = await prepareRun(record, engine, family);
-  const monitor = await Monitor.create(record, dataset, run.model, run.variables, engine);
+  const judge = await openRunClassifier(record, callbacks.onWarning);
+  const monitor = await Monitor.create(record, dataset, run, engine, judge);
   const { checkpoints } = runPaths(folder);
   const broken: string[] = [];
   const found = await latestCheckpoint(checkpoints, (path, reason) => broken.push(`${path} is passed over: ${reason}`));
@@ -202,6 +211,7 @@ async function fit(
     parameters: run.variables.filter(v => v.trainable).reduce((sum, { name }) => sum + state.get(name)!.length, 0),
     startStep: start.step,
     budget: record.budget,
+    ...(judge && { classifier: { name: judge.name, sha256: judge.hash } }),
   });
   try {
     const position = await trainingLoop(state, {

@@ -1,0 +1,83 @@
+import { mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { compiledEngine } from '../engine/compiled.js';
+import { openJudge } from '../evaluate/samples/judge.js';
+import { exportBundle } from '../export/export-bundle.js';
+import { bandDataset } from '../testing/bands.js';
+import { resume, train } from './train.js';
+
+const dataset = bandDataset();
+const engine = compiledEngine({ threads: 1 });
+
+describe('a run whose samples a classifier judges', () => {
+  let folder: string;
+  let classifier: string;
+  const figures: Readonly<Record<string, number>>[] = [];
+  const gan = (name: string, steps: number) => ({
+    ...{ family: 'ac-gan', data: dataset, runs: folder, name, steps, engine, classifier },
+    configuration: { latent: 4, generatorWidth: 6, hidden: 16, discriminatorWidth: 6, levels: 1 },
+    training: { batch: 30, optimiser: { learningRate: 2e-3 }, parameterAverage: 0.9, evaluateEvery: 60 },
+  });
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'genserve-run-classifier-'));
+    const judge = await train({
+      ...{ family: 'classifier', data: dataset, runs: folder, name: 'judge', steps: 60, engine },
+      configuration: { convolutions: [{ channels: 4, stride: 2 }], features: 8, dropout: 0 },
+      training: { batch: 15, optimiser: { learningRate: 1e-2 }, evaluationRows: 30 },
+    });
+    classifier = (await exportBundle(judge.folder, { out: join(folder, 'models'), dataset })).folder;
+    await train({ ...gan('gan', 180), callbacks: [{ onEvaluate: ({ metrics }) => void figures.push(metrics) }] });
+  }, 60_000);
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  it('has them in its curves: nearer to the data as it learns', () => {
+    expect(figures).toHaveLength(3);
+    const [first, last] = [figures[0]!, figures[2]!];
+    for (const name of ['kernel_distance', 'frechet_distance']) expect(last[name]).toBeLessThan(0.7 * first[name]!);
+    expect(last.kernel_distance_standard_error).toBeGreaterThan(0);
+    expect(last.classifier_score).toBeGreaterThan(first.classifier_score!);
+    expect(last.class_accuracy).toBe(1);
+  });
+
+  it('names the classifier and its hash in its record, its log and its report', async () => {
+    const { name, hash, close } = await openJudge(classifier, dataset.domain);
+    await close();
+    const { record, log, report } = {
+      record: JSON.parse(await readFile(join(folder, 'gan/run.json'), 'utf8')),
+      log: JSON.parse((await readFile(join(folder, 'gan/log.jsonl'), 'utf8')).split('\n')[0]!),
+      report: await readFile(join(folder, 'gan/report.html'), 'utf8'),
+    };
+    expect(record.classifier).toEqual({ folder: classifier, name, sha256: hash });
+    expect(log.classifier).toEqual({ name, sha256: hash });
+    expect(report).toContain(hash.slice(0, 16));
+    expect(report).toContain('kernel distance');
+  });
+
+  it('goes on without that curve where the classifier is gone, and says so', async () => {
+    const stop = new AbortController();
+    await train({ ...gan('left', 20), signal: stop.signal, callbacks: [{ onStepEnd: () => stop.abort() }] });
+    await rename(classifier, `${classifier}-away`);
+    const warnings: string[] = [];
+    const found: object[] = [];
+    const callbacks = [
+      { onWarning: (text: string) => void warnings.push(text) },
+      { onEvaluate: ({ metrics }: { readonly metrics: object }) => void found.push(metrics) },
+    ];
+    const { finished } = await resume(join(folder, 'left'), { dataset, engine, callbacks });
+    await rename(`${classifier}-away`, classifier);
+    expect(finished).toBe(true);
+    expect(warnings).toEqual([expect.stringContaining('samples are not judged')]);
+    expect(found.at(-1)).not.toHaveProperty('kernel_distance');
+  });
+
+  it('must draw samples, of the shape that the classifier knows', async () => {
+    const wrong = { reason: 'INVALID_ARGUMENT', field: 'classifier' };
+    const other = train({ ...gan('other', 1), classifier: 'models/mnist-classifier/1' });
+    await expect(other).rejects.toMatchObject(wrong);
+    const itself = { ...gan('itself', 1), family: 'classifier', configuration: {} };
+    await expect(train(itself)).rejects.toMatchObject(wrong);
+  });
+});
