@@ -10,6 +10,9 @@ const milliseconds = z
   .positive()
   .max(2 ** 31 - 1);
 
+/** Predicted wait above which a request is refused, unless the server is told otherwise. */
+export const defaultMaxWaitMs = 1_250;
+
 const versionPolicy = z.string().regex(policyPattern, 'must be "all", "latest 2" or "specific 1,3"');
 
 const schema = z.strictObject({
@@ -70,7 +73,7 @@ const schema = z.strictObject({
         .min(1)
         .default(256 * 1024 * 1024),
       /** A request that would wait longer, as far as can be predicted, is refused. */
-      maxWaitMs: milliseconds.default(1_250),
+      maxWaitMs: milliseconds.default(defaultMaxWaitMs),
     })
     .prefault({}),
   limits: z

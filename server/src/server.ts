@@ -15,7 +15,7 @@ import { Readiness } from './readiness.js';
 import { folderCatalogue } from './repository/folder-catalogue.js';
 import type { ServedModel } from './repository/model.js';
 import { type ModelState, Repository } from './repository/repository.js';
-import { warmUp, warmUpGraphs } from './repository/warm-up.js';
+import { warmUpGraphs, warmUpOf } from './repository/warm-up.js';
 import type { RequestScope } from './request-scope.js';
 import { Scheduler } from './scheduler/scheduler.js';
 import { createAudit } from './telemetry/log.js';
@@ -70,7 +70,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Genserve
     ...settings.repository,
     catalogue: folderCatalogue(settings.models),
     loader: {
-      prepare: model => pool.prepare(model, warmUpGraphs(model), run => warmUp(model, run)),
+      prepare: model => pool.prepare(model, warmUpGraphs(model), warmUpOf(model)),
       unload: model => pool.unload(model),
     },
     onChange: () => readiness.changed(),

@@ -1,6 +1,6 @@
 // What a server must live through, a little of each; all of it is in tests/slow.
 import { expect, test } from 'vitest';
-import { burst, kills, memory, mixedRequests, slowClients, termination } from './exercises.js';
+import { burst, kills, loading, memory, mixedRequests, slowClients, termination } from './exercises.js';
 
 test('mixed requests, bad ones and callers who hang up: every answer is that of the same request alone', async () => {
   const { wrong, refused, right } = await mixedRequests(200, 24);
@@ -38,4 +38,10 @@ test('reloads and requests leave no memory behind', async () => {
 test('slow and idle connections do not slow the others', async () => {
   const { before_ms, during_ms } = await slowClients(200, 300);
   expect(during_ms).toBeLessThan(5 * (before_ms ?? 0) + 50);
+});
+
+test('a model that is loaded over and over does not hold up the requests for another', async () => {
+  const { loads, quiet_p99_ms, during_p99_ms } = await loading(3);
+  expect(loads).toBeGreaterThan(0);
+  expect(during_p99_ms).toBeLessThan(3 * (quiet_p99_ms ?? 0) + 30);
 });

@@ -1,5 +1,6 @@
 // Three times what the server can do, for a while, and what comes after.
 import type { Manifest } from '@genserve/runtime';
+import { defaultMaxWaitMs } from '@genserve/server';
 import { median, quantile } from '../statistics.js';
 import { sampleCall } from './calls.js';
 import type { Contestants } from './contestants.js';
@@ -17,8 +18,6 @@ const factor = 3;
 const peakCallers = 8;
 const peakSeconds = 5;
 const quietSeconds = 3;
-/** Longest predicted wait of a request that is accepted: the server's default. */
-const queueLimitMs = 1250;
 /** Latency is normal again below so many times what it was before. */
 const normal = 2;
 
@@ -46,7 +45,7 @@ export async function measureOverload(
     'overload.accepted_ms.p50': median(accepted),
     'overload.accepted_ms.p99': quantile(accepted, 0.99),
     // Their wait and their own run.
-    'overload.accepted_vs_limit': quantile(accepted, 0.99) / (queueLimitMs + usualMs),
+    'overload.accepted_vs_limit': quantile(accepted, 0.99) / (defaultMaxWaitMs + usualMs),
     'overload.refused': refused.length,
     'overload.refused_ms.p99': refused.length > 0 ? quantile(refused, 0.99) : 0,
     'overload.refused_with_retry_after': refused.length > 0 ? load.retryAfter / refused.length : 1,

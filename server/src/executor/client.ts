@@ -13,6 +13,7 @@ import {
   type Tensors,
 } from '@genserve/runtime';
 import type { Load } from './messages.js';
+import { giveWay, riseAgain } from './rank.js';
 
 export interface ExecutorSettings {
   readonly threads: number;
@@ -137,6 +138,15 @@ export class Executor {
     this.#answeredAt = performance.now();
     const milliseconds = timings.tookMs;
     return { outputs, milliseconds, transportMs: Math.max(0, this.#answeredAt - startedAt - milliseconds) };
+  }
+
+  /** Lets all that serve go first, for as long as it only loads. */
+  giveWay(): void {
+    if (this.pid !== undefined) giveWay(this.pid);
+  }
+
+  riseAgain(): void {
+    if (this.pid !== undefined) riseAgain(this.pid);
   }
 
   /** Ends the process at once; what it was doing is lost. */

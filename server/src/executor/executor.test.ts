@@ -109,7 +109,10 @@ test('two executors run at once', async () => {
 });
 
 const prepare = (running: ExecutorPool<ServedModel>, added: ServedModel) =>
-  running.prepare(added, ['sample'], async run => void (await run('sample', feeds)));
+  running.prepare(added, ['sample'], {
+    firstRuns: async run => void (await run('sample', feeds)),
+    measure: async () => {},
+  });
 
 test('a model that comes while others are served is loaded by a fresh process, which takes over', async () => {
   const running = await startPool();

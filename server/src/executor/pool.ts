@@ -20,6 +20,14 @@ export interface PoolSettings extends ExecutorSettings {
 
 export type Run = (operation: string, feeds: Tensors) => Promise<RunAnswer>;
 
+/** What is run of a model before it serves. */
+export interface WarmUp {
+  /** They make onnxruntime allocate, and say nothing of later ones. */
+  firstRuns(run: Run): Promise<void>;
+  /** What runs cost. */
+  measure(run: Run): Promise<void>;
+}
+
 interface Slot {
   executor: Executor;
   /** Answers, and is not known to be dead. */
@@ -102,18 +110,23 @@ export class ExecutorPool<Model extends Loadable> {
   }
 
   /**
-   * Makes the model's sessions in every executor and lets `warmUp` run them. While others are served it happens in fresh
-   * processes which then take over: to be called for one model at a time.
+   * Makes the model's sessions in every executor and runs them. While others are served it happens in fresh processes which
+   * give way to them and then take over: to be called for one model at a time.
    */
-  async prepare(model: Model, operations: readonly string[], warmUp: (run: Run) => Promise<void>): Promise<void> {
+  async prepare(model: Model, operations: readonly string[], { firstRuns, measure }: WarmUp): Promise<void> {
     for (const slot of this.#slots) {
       const serving = slot.executor.sessions.size > 0;
       const executor = serving ? this.#start() : slot.executor;
       try {
+        if (serving) executor.giveWay();
         await executor.started;
         if (serving) await copySessions(slot.executor, executor);
         for (const operation of operations) await loadSession(executor, model, operation);
-        await warmUp((operation, feeds) => runOn(executor, model, operation, feeds));
+        const run: Run = (operation, feeds) => runOn(executor, model, operation, feeds);
+        await firstRuns(run);
+        // At the rank at which it will serve.
+        executor.riseAgain();
+        await measure(run);
       } catch (error) {
         if (serving) await executor.kill();
         // One that was lost otherwise is replaced, and loads the model on first use.

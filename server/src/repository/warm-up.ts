@@ -1,13 +1,12 @@
 // First runs of a model before it is called ready: they make its sessions, fill onnxruntime's caches and measure what a row costs.
 import { buildFeeds, type Manifest, type Operation, sizeOf, type Tensor, type Tensors } from '@genserve/runtime';
-import type { Run } from '../executor/pool.js';
+import type { WarmUp } from '../executor/pool.js';
 import { CostModel } from '../scheduler/cost-model.js';
 import type { ServedModel } from './model.js';
 
 /** What nearly every caller uses; sessions of other operations are made on first use. */
 const operations = ['sample', 'log_prob'];
-/** Twice one row, since the first run also allocates and says nothing of the next. */
-const batches = [1, 1, 8, 32];
+const batches = [1, 8, 32];
 /** A larger batch that should take longer is not tried. */
 const longestTrialMs = 1000;
 
@@ -18,17 +17,24 @@ export function warmUpGraphs({ manifest }: ServedModel): string[] {
     .flatMap(({ name, members }) => (members.length > 0 ? members.map((_, member) => `${name}#${member}`) : [name]));
 }
 
-export async function warmUp(model: ServedModel, run: Run): Promise<void> {
-  for (const name of warmUpGraphs(model)) {
-    let cost = new CostModel();
-    for (const [trial, rows] of batches.entries()) {
-      if (cost.predictMs(rows) > longestTrialMs) break;
-      const { milliseconds } = await run(name, trialFeeds(model.manifest, model.operation(name), rows));
-      if (trial === 1) cost = new CostModel();
-      cost.observe(rows, milliseconds);
-    }
-    model.costs.set(name, cost);
-  }
+export function warmUpOf(model: ServedModel): WarmUp {
+  const trial = (name: string, rows: number) => trialFeeds(model.manifest, model.operation(name), rows);
+  return {
+    async firstRuns(run) {
+      for (const name of warmUpGraphs(model)) await run(name, trial(name, 1));
+    },
+    async measure(run) {
+      for (const name of warmUpGraphs(model)) {
+        const cost = new CostModel();
+        for (const rows of batches) {
+          if (cost.predictMs(rows) > longestTrialMs) break;
+          const { milliseconds } = await run(name, trial(name, rows));
+          cost.observe(rows, milliseconds);
+        }
+        model.costs.set(name, cost);
+      }
+    },
+  };
 }
 
 /** Feeds that are valid, whatever the operation: zeros where an input has no default, seeded noise elsewhere. */

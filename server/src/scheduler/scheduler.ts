@@ -1,22 +1,15 @@
 // Orders the steps of all requests, joins those that may share a run, and bounds what waits.
 // A batch starts as soon as an executor is free; batches grow by themselves while executors are busy.
-import {
-  GenserveError,
-  type Operation,
-  type Runner,
-  type RunOptions,
-  type Tensors,
-  throwIfAborted,
-} from '@genserve/runtime';
-import type { BatchClosing, Observer } from '../observer.js';
+import { GenserveError, type Runner, type RunOptions, type Tensors, throwIfAborted } from '@genserve/runtime';
+import type { Observer } from '../observer.js';
 import type { RequestScope } from '../request-scope.js';
 import { bytesOf, joinRows, takeRows } from './batch.js';
+import { type Batch, Batching, type BatchLimits, costOf } from './batching.js';
 import { Companions } from './companions.js';
-import { CostModel } from './cost-model.js';
 import { withoutInitialState } from './initial-state.js';
 import { checkRoom, predictWaitMs, type QueueLimits } from './load.js';
 import { Pace } from './pace.js';
-import { isResumable, shareOf, wantedOf } from './slices.js';
+import { shareOf, wantedOf } from './slices.js';
 import { type Schedulable, Step, type Timings, workOf } from './step.js';
 import { StepQueue } from './step-queue.js';
 
@@ -35,23 +28,10 @@ export interface Backend<Model> {
   ): Promise<{ outputs: Tensors; milliseconds: number; transportMs: number }>;
 }
 
-export interface SchedulerSettings extends QueueLimits {
-  readonly maxRows: number;
+export interface SchedulerSettings extends QueueLimits, BatchLimits {
   readonly maxDelayMs: number;
-  readonly stepMs: number;
   /** How long steps wait while there is no executor at all. */
   readonly patienceMs: number;
-}
-
-interface Members<Model extends Schedulable> {
-  readonly steps: readonly Step<Model>[];
-  /** Others that may share their run, but not this one: it is full. */
-  readonly left: boolean;
-}
-
-interface Batch<Model extends Schedulable> {
-  readonly steps: readonly Step<Model>[];
-  readonly closing: BatchClosing;
 }
 
 /** A run under way. */
@@ -62,12 +42,10 @@ interface Running {
 
 /** So long before a run should end, the executor is sent the next one. */
 const leadMs = 2;
-/** Where joining saves less than this share of a request's time, it is not waited for. */
-const leastGain = 0.1;
-
 export class Scheduler<Model extends Schedulable> {
   readonly #queue = new StepQueue<Model>();
   readonly #companions: Companions;
+  readonly #batching: Batching<Model>;
   readonly #running = new Set<Running>();
   readonly #pace = new Pace();
   #pumpScheduled = false;
@@ -80,6 +58,7 @@ export class Scheduler<Model extends Schedulable> {
     private readonly observer: Observer = {},
   ) {
     this.#companions = new Companions(settings.maxDelayMs);
+    this.#batching = new Batching(this.#queue, this.#companions, settings);
     backend.onReady(() => this.#schedulePump());
   }
 
@@ -122,7 +101,7 @@ export class Scheduler<Model extends Schedulable> {
         this.#schedulePump();
         return await step.answer;
       },
-      rowsPerStep: name => this.#rowsPerStep(model, name),
+      rowsPerStep: name => this.#batching.rowsPerStep(model, name),
       close: async () => {},
     };
   }
@@ -132,7 +111,7 @@ export class Scheduler<Model extends Schedulable> {
     const runningMs = [...this.#running].reduce((sum, run) => sum + leftOf(run, now), 0);
     const waitMs = predictWaitMs(this.#queue, runningMs, this.backend.size, step => ({
       cost: costOf(step.model, step.operation.name),
-      joinLimit: this.#joinLimit(step),
+      joinLimit: this.#batching.joinLimit(step),
     }));
     checkRoom(this.#queue, bytes, waitMs * this.#pace.factor, deadline - now, this.settings);
   }
@@ -153,7 +132,7 @@ export class Scheduler<Model extends Schedulable> {
     for (;;) {
       const now = performance.now();
       const waitMs = this.#waitForExecutorMs(now);
-      const batch = waitMs > 0 ? { waitMs } : this.#nextBatch(now);
+      const batch = waitMs > 0 ? { waitMs } : this.#batching.next(now, this.#running.size >= this.backend.size);
       if ('waitMs' in batch) {
         if (Number.isFinite(batch.waitMs)) this.#timer = setTimeout(() => this.#pump(), Math.ceil(batch.waitMs));
         return;
@@ -187,57 +166,6 @@ export class Scheduler<Model extends Schedulable> {
     let shortestMs = Number.POSITIVE_INFINITY;
     for (const run of this.#running) shortestMs = Math.min(shortestMs, leftOf(run, now) - leadMs);
     return Math.max(0, shortestMs);
-  }
-
-  /** The batch of the first group that need not wait; how long to wait where all do. */
-  #nextBatch(now: number): Batch<Model> | { readonly waitMs: number } {
-    let shortestMs = Number.POSITIVE_INFINITY;
-    const groups = this.#queue.groups();
-    for (const group of groups) {
-      const members = this.#membersOf(group);
-      const mixed = groups.some(other => other !== group && isSameWork(other[0], group[0]));
-      const verdict = this.#decide(members, mixed, now);
-      if (typeof verdict === 'number') {
-        shortestMs = Math.min(shortestMs, verdict);
-        continue;
-      }
-      for (const step of members.steps) this.#queue.remove(step);
-      // One whose deadline has passed fails here.
-      return { steps: members.steps.filter(step => step.begin(now)), closing: verdict };
-    }
-    return { waitMs: shortestMs };
-  }
-
-  /** The first steps of a group, as many as may share a run. */
-  #membersOf(group: readonly Step<Model>[]): Members<Model> {
-    const [first] = group;
-    if (first === undefined || first.retried) return { steps: group.slice(0, 1), left: false };
-    const limit = this.#joinLimit(first);
-    const steps: Step<Model>[] = [];
-    let rows = 0;
-    for (const step of group) {
-      if (step.retried || (steps.length > 0 && rows + step.rows > limit)) continue;
-      steps.push(step);
-      rows += step.rows;
-    }
-    return { steps, left: group.some(step => !step.retried && !steps.includes(step)) };
-  }
-
-  /** Why the batch is closed now, or how many milliseconds it should still wait for others. */
-  #decide({ steps, left }: Members<Model>, mixed: boolean, now: number): BatchClosing | number {
-    const [first] = steps;
-    if (first === undefined || first.retried) return 'retry';
-    if (left) return this.#joinLimit(first) < this.#sizeLimit(first) ? 'unprofitable' : 'full';
-    const cost = costOf(first.model, first.operation.name);
-    const { fixedMs } = cost.fit();
-    const sharedMs = fixedMs < leastGain * cost.predictMs(1) ? 0 : fixedMs;
-    // While a run is under way, those whom it will answer may still join.
-    if (this.#running.size >= this.backend.size && this.#companions.delayMs(sharedMs) > 0)
-      return Number.POSITIVE_INFINITY;
-    const { waitMs, waited } = this.#companions.verdict(first.group, steps.length, sharedMs, now);
-    if (waitMs > 0) return waitMs;
-    if (waited !== 'none') return waited;
-    return mixed ? 'mixed' : 'idle';
   }
 
   async #run({ steps, closing }: Batch<Model>): Promise<void> {
@@ -292,47 +220,8 @@ export class Scheduler<Model extends Schedulable> {
     step.retried = true;
     this.#queue.push(step);
   }
-
-  /** What callers should ask for at once; below 1, the share of a picture (see `Runner.rowsPerStep`). */
-  #rowsPerStep(model: Model, name: string): number {
-    const { stepMs, maxRows } = this.settings;
-    const operation = model.operation(name);
-    // Members of an ensemble are alike: the first that has run speaks for all.
-    const measured = [name, ...operation.members.map((_, member) => `${name}#${member}`)];
-    const cost = costOf(model, measured.find(candidate => model.costs.has(candidate)) ?? name);
-    const rows = cost.rowsWithin(stepMs, maxRows);
-    return rows === 1 && isResumable(operation) ? cost.shareWithin(stepMs) : rows;
-  }
-
-  /** Most rows that fit into a step. */
-  #sizeLimit({ model, operation, feeds }: Step<Model>): number {
-    const { stepMs, maxRows } = this.settings;
-    const cost = costOf(model, operation.name);
-    return shareOf(operation, feeds) < 1 ? cost.rowsOfSlice(maxRows) : cost.rowsWithin(stepMs, maxRows);
-  }
-
-  /** Most rows that are joined: where larger batches make rows dearer, fewer than fit. */
-  #joinLimit(step: Step<Model>): number {
-    const limit = this.#sizeLimit(step);
-    if (shareOf(step.operation, step.feeds) < 1) return limit;
-    return costOf(step.model, step.operation.name).cheapestRows(limit);
-  }
 }
 
 function leftOf({ startedAt, expectedMs }: Running, now: number): number {
   return Math.max(0, startedAt + expectedMs - now);
-}
-
-type Task = { readonly model: Schedulable; readonly operation: Operation };
-
-function isSameWork(a: Task | undefined, b: Task | undefined): boolean {
-  return a !== undefined && a.model === b?.model && a.operation.name === b.operation.name;
-}
-
-function costOf(model: Schedulable, operation: string): CostModel {
-  const known = model.costs.get(operation);
-  if (known !== undefined) return known;
-  const cost = new CostModel();
-  model.costs.set(operation, cost);
-  return cost;
 }
