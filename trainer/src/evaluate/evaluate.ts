@@ -1,6 +1,7 @@
 // Figures of a bundle on a data set, from the bundle alone.
 import { type BundleGenerator, classCount, domainShape, GenserveError, invalid } from '@genserve/runtime';
 import type { Dataset } from '../data/dataset.js';
+import { modelHash } from '../export/model-hash.js';
 import { type OpenOptions, openGenerator } from '../export/open.js';
 import { evaluateAccuracy } from './accuracy.js';
 import { evaluateCodes } from './codes.js';
@@ -46,7 +47,13 @@ export async function evaluate(bundle: string, dataset: Dataset, options: Evalua
     const { metrics, context } = await measures[options.metric](generator, dataset, { ...options, split });
     return {
       metrics,
-      context: { bundle: `${manifest.name}/${manifest.version}`, dataset: dataset.name, split, ...context },
+      context: {
+        bundle: `${manifest.name}/${manifest.version}`,
+        bundle_sha256: modelHash(manifest),
+        dataset: dataset.name,
+        split,
+        ...context,
+      },
     };
   } finally {
     await generator.close();
@@ -126,16 +133,13 @@ async function judgedSamples(
   { limit, classifier, ...options }: EvaluateOptions,
 ): Promise<Evaluation | undefined> {
   if (classifier === undefined) return undefined;
-  const { domain, operations } = generator.manifest;
+  const { domain } = generator.manifest;
   const judge = await openJudge(classifier, domain, { threads: options.threads });
   try {
     const pictures = await drawPictures(generator, { ...options, count: limit });
-    const reconstructs = operations.some(({ name }) => name === 'reconstruct');
     return await measurePictures(pictures, dataset, {
-      ...options,
-      judge,
+      ...{ ...options, judge, generator },
       domain: domain!, // as the judge checked
-      generator: reconstructs ? generator : undefined,
     });
   } finally {
     await judge.close();

@@ -3,8 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compiledEngine } from '../engine/compiled.js';
+import { evaluate } from '../evaluate/evaluate.js';
+import { outputRows } from '../evaluate/operation-rows.js';
 import { openJudge } from '../evaluate/samples/judge.js';
+import { mean } from '../evaluate/summary.js';
 import { exportBundle } from '../export/export-bundle.js';
+import { openGenerator } from '../export/open.js';
 import { bandDataset } from '../testing/bands.js';
 import { resume, train } from './train.js';
 
@@ -24,9 +28,9 @@ describe('a run whose samples a classifier judges', () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'genserve-run-classifier-'));
     const judge = await train({
-      ...{ family: 'classifier', data: dataset, runs: folder, name: 'judge', steps: 60, engine },
-      configuration: { convolutions: [{ channels: 4, stride: 2 }], features: 8, dropout: 0 },
-      training: { batch: 15, optimiser: { learningRate: 1e-2 }, evaluationRows: 30 },
+      ...{ family: 'classifier', data: dataset, runs: folder, name: 'judge', steps: 100, engine },
+      configuration: { convolutions: [{ channels: 4, stride: 2 }], features: 16, dropout: 0.2 },
+      training: { batch: 15, schedule: { warmUpSteps: 0 }, optimiser: { learningRate: 1e-2 }, evaluationRows: 30 },
     });
     classifier = (await exportBundle(judge.folder, { out: join(folder, 'models'), dataset })).folder;
     await train({ ...gan('gan', 180), callbacks: [{ onEvaluate: ({ metrics }) => void figures.push(metrics) }] });
@@ -55,6 +59,31 @@ describe('a run whose samples a classifier judges', () => {
     expect(report).toContain(hash.slice(0, 16));
     expect(report).toContain('kernel distance');
   });
+
+  it('is measured anew from its bundle, by what its samples teach and by its own critic too', async () => {
+    const out = join(folder, 'models');
+    const gan = (await exportBundle(join(folder, 'gan'), { out, dataset })).folder;
+    const options = { metric: 'samples', classifier, ganTrainSteps: 60, limit: 60, threads: 1 } as const;
+    const { metrics, context } = await evaluate(gan, dataset, { ...options, out: join(folder, 'sheets') });
+    expect(metrics).toMatchObject({ 'real.gan_test_accuracy': 1, 'images.labels-by-noise': 100 });
+    expect(metrics.gan_test_accuracy).toBeGreaterThan(0.9);
+    expect(metrics.gan_train_accuracy).toBeGreaterThan(0.9 * metrics['real.gan_train_accuracy']!);
+    const generator = await openGenerator(gan, { threads: 1 });
+    const score = async (data: Float32Array, count: number) => {
+      const rows = Float32Array.from(data);
+      const { data: scores } = await outputRows(generator, { name: 'critic', role: 'score' }, rows, count);
+      return mean(scores);
+    };
+    const label = Array.from({ length: 60 }, (_, row) => row % 3);
+    const { data: drawn } = await generator.sample({ count: 60, label, seed: 0 });
+    const { data: held } = await dataset.test.read([...new Array(30).keys()]);
+    const expected = (await score(drawn.data as Float32Array, 60)) - (await score(held, 30));
+    await generator.close();
+    expect(Math.abs(metrics.critic_loss! - expected)).toBeLessThan(0.01);
+    expect(metrics['real.critic_loss']).not.toBe(metrics.critic_loss);
+    expect(context).toMatchObject({ gan_train_samples: 60, gan_train_real_rows: 60, gan_train_test_rows: 30 });
+    expect(context.bundle_sha256).toMatch(/^[0-9a-f]{64}$/);
+  }, 60_000);
 
   it('goes on without that curve where the classifier is gone, and says so', async () => {
     const stop = new AbortController();

@@ -1,6 +1,6 @@
 // The classifier that samples are judged by: a bundle with `classify` and `features`.
 import { type BundleGenerator, type Domain, domainShape, GenserveError } from '@genserve/runtime';
-import { sha256 } from '../../data/hash.js';
+import { modelHash } from '../../export/model-hash.js';
 import { type OpenOptions, openGenerator } from '../../export/open.js';
 import { outputRows } from '../operation-rows.js';
 import { type RowSet, rowRange } from './row-set.js';
@@ -42,11 +42,10 @@ export async function openJudge(folder: string, domain: Domain | undefined, opti
     await generator.close();
     throw cause;
   }
-  const { name, version, domain: own, operations, files } = generator.manifest;
-  const parts = files.filter(({ path }) => path === 'weights.bin' || operations.some(({ file }) => file === path));
+  const { name, version, domain: own } = generator.manifest;
   return {
     name: `${name}/${version}`,
-    hash: sha256(...parts.map(file => file.sha256)),
+    hash: modelHash(generator.manifest),
     classNames: own!.image!.labels, // checked
     judge: async (images, each) => judgement(generator, images, each),
     close: async () => generator.close(),

@@ -3,6 +3,7 @@ import { type BundleGenerator, type Domain, GenserveError, invalid } from '@gens
 import type { Dataset } from '../../data/dataset.js';
 import { absoluteDistance, squaredDistance } from '../distance.js';
 import { compare, type Judged, LEAST_ROWS, PRECISION_ROWS, referenceOf } from './compare.js';
+import { meanCriticScore } from './critic.js';
 import { type GanTrainOptions, ganTrain, STEP_ROWS } from './gan-train.js';
 import type { Judge } from './judge.js';
 import { memorisation, NearestDistances } from './memorisation.js';
@@ -26,7 +27,9 @@ export interface MeasureOptions {
 export interface SampleMeasures {
   /**
    * Those of `compare`; the same of real data as real.<name>, and of their reconstructions as reconstruction.<name>;
-   * memorisation.<space>.<name>; gan_train_accuracy and real.gan_train_accuracy where they are asked for.
+   * memorisation.<space>.<name>; gan_train_accuracy and real.gan_train_accuracy where they are asked for; critic_loss, the
+   * critic's mean score of samples less that of the split's rows, and real.critic_loss, less that of rows of train: of a
+   * Wasserstein critic its loss on held-out and on training data (Gulrajani et al. 2017, fig. 5b).
    */
   readonly metrics: Readonly<Record<string, number>>;
   readonly context: Readonly<Record<string, string | number>>;
@@ -43,9 +46,9 @@ const MEMORISATION_ROWS = 250;
 const ROWS_PER_CHUNK = 200;
 
 /**
- * `domain` is the model's, whose binarisation real rows get too; `generator` is one whose reconstructions are measured as
- * well. Real data are as many rows of the split, and of train (of
- * test for the split train) for the figures real.*. Throws INVALID_ARGUMENT for fewer than 20 rows, and
+ * `domain` is the model's, whose binarisation real rows get too; `generator` is the one whose reconstructions and critic
+ * are measured as well, where it has them. Real data are as many rows of the split, and of train (of test for the split
+ * train) for the figures real.*. Throws INVALID_ARGUMENT for fewer than 20 rows, and
  * OPERATION_UNSUPPORTED where there are no pictures.
  */
 export async function measurePictures(
@@ -63,7 +66,8 @@ export async function measurePictures(
   const queries = Math.min(MEMORISATION_ROWS, wanted, dataset.test.count);
   const realRows = Math.min(wanted, dataset[other].count);
   const learned = ganTrainSteps === undefined ? 0 : 2 * ganTrainSteps * STEP_ROWS;
-  const total = Math.min(wanted, dataset[split].count) + (generator ? 2 : 1) * realRows + wanted + train + learned;
+  const reconstructs = generator?.manifest.operations.some(({ name }) => name === 'reconstruct') ?? false;
+  const total = Math.min(wanted, dataset[split].count) + (reconstructs ? 2 : 1) * realRows + wanted + train + learned;
   let done = 0;
   const onRows = (rows: number) => {
     done += rows;
@@ -87,7 +91,8 @@ export async function measurePictures(
   const comparing = { shape: domain.image, classNames: judge.classNames, seed };
   const data = referenceOf(await judged(test), comparing);
   const ceiling = await judged(real);
-  const reconstruction = generator && (await judged(await reconstructed(generator, real, { seed, signal })));
+  const again = generator && reconstructs && (await reconstructed(generator, real, { seed, signal }));
+  const reconstruction = again && (await judged(again));
   const near = await nearestToTrain(samples, dataset, { judge, domain, queries, seed, judging });
   return {
     metrics: {
@@ -95,6 +100,7 @@ export async function measurePictures(
       ...prefixed('real', compare(ceiling, data, comparing)),
       ...(reconstruction && prefixed('reconstruction', compare(reconstruction, data, comparing))),
       ...taught?.metrics,
+      ...(generator && (await criticLosses(generator, { samples: pictures, test, real, signal }))),
       ...near,
     },
     context: {
@@ -130,6 +136,16 @@ async function taughtFigures(
       gan_train_test_rows: found.testRows,
     },
   };
+}
+
+async function criticLosses(
+  generator: BundleGenerator,
+  { samples, test, real, signal }: Record<'samples' | 'test' | 'real', Pictures> & Pick<MeasureOptions, 'signal'>,
+): Promise<Readonly<Record<string, number>>> {
+  const score = ({ images }: Pictures) => meanCriticScore(generator, images, signal);
+  const [drawn, held, seen] = [await score(samples), await score(test), await score(real)];
+  if (drawn === undefined || held === undefined || seen === undefined) return {};
+  return { critic_loss: drawn - held, 'real.critic_loss': drawn - seen };
 }
 
 const prefixed = (prefix: string, figures: Readonly<Record<string, number>>) =>
