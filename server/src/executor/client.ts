@@ -43,6 +43,7 @@ export class Executor {
   readonly #sessions = new Map<string, { load: Load; loaded: Promise<void> }>();
   readonly #startedAt = performance.now();
   #watch: NodeJS.Timeout | undefined;
+  #watchMs = 0;
   #answeredAt = 0;
   #alive = true;
   #whenLost: (() => void) | undefined;
@@ -161,16 +162,23 @@ export class Executor {
     try {
       return await this.#client.request(question);
     } finally {
-      clearTimeout(this.#watch);
       if (this.#client.inFlight > 0) this.#startWatch(this.settings.hangTimeoutMs);
     }
   }
 
+  /** One timer for all questions, since a new one for each would cost as much as the rest of a small one; idle, it finds nobody waiting. */
   #startWatch(timeoutMs: number): void {
+    if (timeoutMs === this.#watchMs && this.#watch !== undefined) {
+      this.#watch.refresh();
+      return;
+    }
+    clearTimeout(this.#watch);
+    this.#watchMs = timeoutMs;
     this.#watch = setTimeout(() => {
+      if (this.#client.inFlight === 0) return;
       this.#lose(`it gave no answer in ${timeoutMs} ms`);
       this.#child.kill('SIGKILL');
-    }, timeoutMs);
+    }, timeoutMs).unref();
   }
 
   #lose(why: string): void {

@@ -1,7 +1,7 @@
 // The executor: a process that holds onnxruntime sessions and runs them for the front, one request at a time.
 // A run blocks this process's event loop, cannot be stopped, and may abort: that is why it is a process of its own.
 // Started with its socket as file descriptor 3 and the number of threads as its argument; ends when the socket closes.
-import { Socket } from 'node:net';
+import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
 import {
   type ExecutorRequest,
   encodeFrameParts,
@@ -19,6 +19,8 @@ import { withInitialState } from '../scheduler/initial-state.js';
 import { type Load, readGraph, replyMessage } from './messages.js';
 
 const socketDescriptor = 3;
+/** As much as the system holds of a socket pair unless told otherwise. */
+const receivedBytes = 212_992;
 const threads = Number(process.argv[2] ?? 1);
 // Written by the front, the other half of this program.
 const sessionOptions = JSON.parse(process.argv[3] ?? '{}') as Record<string, string>;
@@ -62,16 +64,31 @@ function fromOnnxruntime(name: string, { data, dims: shape, type }: onnxruntime.
   throw new GenserveError('INTERNAL', `the output ${name} is ${type}; bundles give float32 and int32 only`);
 }
 
-const socket = new Socket({ fd: socketDescriptor, readable: true, writable: true });
 const frames = new FrameReader();
 const answer = executorHost(openSession);
 const inTurn = serialQueue();
-socket.on('data', (chunk: Buffer) => {
-  for (const message of frames.push(chunk)) {
+/** Of a new socket, too, though its typings have it of connections alone. */
+const socketOptions: SocketConstructorOpts & { readonly onread: OnReadOpts } = {
+  fd: socketDescriptor,
+  readable: true,
+  writable: true,
+  // One buffer for all that is read: a new one for each piece of a large tensor would be garbage at once.
+  onread: {
+    buffer: new Uint8Array(receivedBytes),
+    callback(length, buffer) {
+      receive(buffer.subarray(0, length));
+      return true;
+    },
+  },
+};
+const socket = new Socket(socketOptions);
+
+function receive(bytes: Uint8Array): void {
+  for (const message of frames.push(bytes)) {
     // The front is the other half of this program: its frames have this type.
     void inTurn(async () => send(encodeFrameParts(replyMessage(await answer(message as ExecutorRequest<Load>)))));
   }
-});
+}
 
 /**
  * In one system call, and without copying the tensors. Settles once the system has taken all of it: a run that began

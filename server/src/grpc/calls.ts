@@ -19,6 +19,8 @@ const longestTimerMs = 2 ** 31 - 1;
 
 /** What a call carries besides its message; its caller is known once it is admitted. */
 export interface CallScope extends Omit<RequestScope, 'caller'> {
+  /** To be called right before the first message, so that both leave together; a failed call has them in its status. */
+  sendHeaders(): void;
   /** To be called when the call is over, with what went wrong, if anything. */
   close(error?: unknown): void;
 }
@@ -43,9 +45,6 @@ export function openScope(call: AnyCall, { watch, log }: Entrance): CallScope {
   const atEnd: (() => void)[] = [() => clearTimeout(timer)];
   const text = (name: string) => call.metadata.get(name)[0]?.toString();
   const requestId = requestIdOf(text('x-request-id'));
-  const metadata = new Metadata();
-  metadata.set('x-request-id', requestId);
-  call.sendMetadata(metadata);
   const watched = watch({
     transport: 'grpc',
     requestId,
@@ -62,6 +61,11 @@ export function openScope(call: AnyCall, { watch, log }: Entrance): CallScope {
       return readPriority(text(priorityHeader));
     },
     onEnd: listener => void atEnd.push(listener),
+    sendHeaders: () => {
+      const metadata = new Metadata();
+      metadata.set('x-request-id', requestId);
+      call.sendMetadata(metadata);
+    },
     close: error => {
       for (const listener of atEnd.splice(0)) listener();
       const reason = error === undefined ? 'OK' : publicError(error).reason;
@@ -108,6 +112,7 @@ export function unary<Request, Response>(
     };
     answered().then(
       response => {
+        opened.sendHeaders();
         callback(null, response);
         opened.close();
       },
@@ -138,7 +143,10 @@ export function streamingVerb<Request, Response>(
     const opened = openScope(call, entrance);
     try {
       const { scope, services } = await admit(call, opened, entrance);
+      let begun = false;
       for await (const part of verb.answer(messageOf(call), { services, ...scope })) {
+        if (!begun) opened.sendHeaders();
+        begun = true;
         if (!call.write(part)) await drained(call, scope.signal);
       }
       call.end();

@@ -22,6 +22,7 @@ export function inferStream(entrance: Entrance, answer: Answer): handleBidiStrea
   return async call => {
     const opened = openScope(call, entrance);
     setMaxListeners(0, opened.signal); // each request of the stream listens
+    opened.sendHeaders();
     try {
       const { scope, services } = await admit(call, opened, entrance);
       await answerAll(call, request => answerOne(() => answer(messageOf({ request }), scope, services)));
