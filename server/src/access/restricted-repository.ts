@@ -1,7 +1,8 @@
 // The repository as one caller may see and change it.
 import { GenserveError } from '@genserve/runtime';
+import type { Entry } from '../repository/entries.js';
 import type { ServedModel } from '../repository/model.js';
-import type { Entry, Repository } from '../repository/repository.js';
+import type { Repository } from '../repository/repository.js';
 import { type Caller, mayUse } from './caller.js';
 
 /** What requests may ask of a repository. */

@@ -2,8 +2,8 @@
 import { modelConfig } from '@genserve/proto/wire';
 import { findOperation, GenserveError, type Operation, type Port } from '@genserve/runtime';
 import type { Models } from '../access/restricted-repository.js';
+import type { Entry } from '../repository/entries.js';
 import type { ServedModel } from '../repository/model.js';
-import type { Entry } from '../repository/repository.js';
 import { isBatchPort } from '../scheduler/batch.js';
 import { datatypeOf } from './tensors.js';
 

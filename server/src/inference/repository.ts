@@ -3,7 +3,7 @@ import type { inference } from '@genserve/proto/wire';
 import { GenserveError, invalid } from '@genserve/runtime';
 import type { Models } from '../access/restricted-repository.js';
 import { publicError } from '../errors.js';
-import type { Entry } from '../repository/repository.js';
+import type { Entry } from '../repository/entries.js';
 import type { RequestScope } from '../request-scope.js';
 import type { Services } from '../verbs/verb.js';
 import type { Parameters } from './inputs.js';

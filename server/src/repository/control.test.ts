@@ -5,9 +5,10 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type ModelFolder, modelFolder } from '../../fixtures/models.js';
 import { parseOptions, type ServerOptions } from '../options.js';
 import { folderCatalogue } from './folder-catalogue.js';
+import type { Loader } from './load-model.js';
 import type { ServedModel } from './model.js';
 import { chooseVersions } from './policy.js';
-import { type Loader, Repository } from './repository.js';
+import { Repository } from './repository.js';
 
 let models: ModelFolder;
 beforeEach(async () => {
