@@ -49,6 +49,8 @@ export class ExecutorPool<Model extends Loadable> {
   readonly #pings: NodeJS.Timeout;
   readonly #listeners = new Set<() => void>();
   #restarts = 0;
+  /** Somebody has asked for a run: before that there is nobody to give way to. */
+  #used = false;
   #closed = false;
 
   constructor(private readonly settings: PoolSettings) {
@@ -94,6 +96,7 @@ export class ExecutorPool<Model extends Loadable> {
     expectedMs: number,
     wanted?: readonly string[],
   ): Promise<RunAnswer> {
+    this.#used = true;
     const ready = this.#slots.filter(slot => slot.ready);
     const [first] = ready;
     if (first === undefined) throw new GenserveError('EXECUTOR_LOST', 'no process is there to run the model');
@@ -118,7 +121,7 @@ export class ExecutorPool<Model extends Loadable> {
       const serving = slot.executor.sessions.size > 0;
       const executor = serving ? this.#start() : slot.executor;
       try {
-        if (serving) executor.giveWay();
+        if (serving && this.#used) executor.giveWay();
         await executor.started;
         if (serving) await copySessions(slot.executor, executor);
         for (const operation of operations) await loadSession(executor, model, operation);
