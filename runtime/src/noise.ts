@@ -1,6 +1,7 @@
 // Seeded noise: Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"), counter-based, so
 // that every number is a pure function of (seed, name, sample, draw, element). Contract, section 3.
 import { invalid } from './errors.js';
+import { sizeOf } from './tensor.js';
 import { utf8 } from './text.js';
 
 export type Distribution = 'normal' | 'uniform';
@@ -44,7 +45,7 @@ export function fillNoise(request: NoiseRequest): Float32Array<ArrayBuffer> {
   const { firstIndex = 0, count = 1, draw = 0, shape, distribution } = request;
   checkIndex(count, 'count', TWO_32);
   checkIndex(firstIndex, 'firstIndex', TWO_32 - count);
-  const size = shape.reduce((product, length) => product * length, 1);
+  const size = sizeOf(shape);
   const noise = new NoiseStream(request.seed, request.name, distribution);
   const values = new Float32Array(count * size);
   for (let row = 0; row < count; row++)
@@ -107,15 +108,15 @@ export function fnv1a(name: string): number {
   return hash >>> 0;
 }
 
-/** Upper 32 bits of the 64-bit product of two unsigned words. */
+/** Upper 32 bits of the 64-bit product of two words, all in 32-bit integers, which engines make fast. */
 function multiplyHigh(a: number, b: number): number {
   const aLow = a & 0xffff;
   const aHigh = a >>> 16;
   const bLow = b & 0xffff;
   const bHigh = b >>> 16;
-  const middle = aHigh * bLow + ((aLow * bLow) >>> 16);
-  const carry = aLow * bHigh + (middle & 0xffff);
-  return (aHigh * bHigh + Math.floor(middle / 65536) + Math.floor(carry / 65536)) >>> 0;
+  const middle = (Math.imul(aHigh, bLow) >>> 0) + (Math.imul(aLow, bLow) >>> 16);
+  const carry = (Math.imul(aLow, bHigh) >>> 0) + (middle & 0xffff);
+  return Math.imul(aHigh, bHigh) + (middle >>> 16) + (carry >>> 16);
 }
 
 /** Philox4x32-10: writes the four words of one counter (c0, c1, c2, c3) under one key (k0, k1) into `out`. */
@@ -124,13 +125,12 @@ export function philox(out: Uint32Array, c0: number, c1: number, c2: number, c3:
     const high0 = multiplyHigh(0xd2511f53, c0);
     const low0 = Math.imul(0xd2511f53, c0);
     const high1 = multiplyHigh(0xcd9e8d57, c2);
-    const low1 = Math.imul(0xcd9e8d57, c2);
-    c0 = (high1 ^ c1 ^ k0) >>> 0;
-    c1 = low1 >>> 0;
-    c2 = (high0 ^ c3 ^ k1) >>> 0;
-    c3 = low0 >>> 0;
-    k0 = (k0 + 0x9e3779b9) >>> 0;
-    k1 = (k1 + 0xbb67ae85) >>> 0;
+    c0 = high1 ^ c1 ^ k0;
+    c1 = Math.imul(0xcd9e8d57, c2);
+    c2 = high0 ^ c3 ^ k1;
+    c3 = low0;
+    k0 = (k0 + 0x9e3779b9) | 0;
+    k1 = (k1 + 0xbb67ae85) | 0;
   }
   out[0] = c0;
   out[1] = c1;

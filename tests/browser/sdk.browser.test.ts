@@ -189,6 +189,36 @@ describe('a model in the worker of a page', () => {
     expect(workers.length).toBe(2);
   });
 
+  it('begins calls anew whose worker was ended for the sake of another', async () => {
+    const result = await page.evaluate(async url => {
+      let workers = 0;
+      window.Worker = class extends Worker {
+        constructor(url: string | URL, options?: WorkerOptions) {
+          super(url, options);
+          workers++;
+        }
+      };
+      const generator = await window.sdk.loadGenerator(url, { graceMs: 0 });
+      const draw = async (seed: number) => (await generator.sample({ seed, count: 2000 })).data.data;
+      const alone = [await draw(7), await draw(8)];
+      const { data } = await generator.sample({ seed: 7 });
+      let going = true;
+      const beside = Promise.all([draw(7), draw(8)]).finally(() => {
+        going = false;
+      });
+      // Until one is aborted that is under way.
+      while (workers === 1) {
+        const signal = AbortSignal.timeout(10);
+        await generator.logLikelihood(data, { draws: 10_000, signal }).catch(() => undefined);
+      }
+      const wereGoing = going;
+      const same = (await beside).every((pictures, i) => pictures.every((value, at) => value === alone[i]![at]));
+      await generator.dispose();
+      return { workers, wereGoing, same };
+    }, host.bundle('mnist-vae/1'));
+    expect(result).toEqual({ workers: 2, wereGoing: true, same: true });
+  });
+
   it('leaves the page alive while it works', async () => {
     const [idle, busy] = await page.evaluate(async url => {
       const ticksPerSecond = async () => {

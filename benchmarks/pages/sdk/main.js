@@ -1,5 +1,5 @@
 // The page of `genserve bench sdk`: a first picture as soon as it is opened, and then the SDK and onnxruntime-web by
-// hand, a turn of either when it is asked for.
+// hand, a turn of each when it is asked for. By hand is in the page, which stands still meanwhile, and in a worker.
 import { loadGenerator, toCanvas } from '@genserve/sdk';
 import * as ort from 'onnxruntime-web/wasm';
 
@@ -16,22 +16,33 @@ await first.dispose();
 window.prepare = async count => {
   const generator = await loadGenerator(bundle, { device: 'wasm', precision: 'float32' });
   const bytes = async name => new Uint8Array(await (await fetch(`${bundle}${name}`)).arrayBuffer());
-  const session = await ort.InferenceSession.create(await bytes('sample.onnx'), {
-    executionProviders: ['wasm'],
-    externalData: [{ path: 'weights.bin', data: await bytes('weights.bin') }],
-  });
-  const { inputs, outputs } = generator.manifest.operations.find(({ name }) => name === 'sample');
+  const model = await bytes('sample.onnx');
+  const externalData = [{ path: 'weights.bin', data: await bytes('weights.bin') }];
+  const session = await ort.InferenceSession.create(model, { executionProviders: ['wasm'], externalData });
+  const worker = new Worker(new URL('./by-hand.js', import.meta.url), { type: 'module' });
+  const ask = message =>
+    new Promise(resolve => {
+      worker.onmessage = ({ data }) => resolve(data);
+      worker.postMessage(message);
+    });
+  await ask({ graph: { model, externalData } });
+  const { inputs } = generator.manifest.operations.find(({ name }) => name === 'sample');
   // Drawn for every call, as a caller must: the model takes its noise as an input.
   const draw = ({ name, shape, role, default: value = 0 }) => {
     const dims = [count, ...shape.slice(1)];
     const data = new Float32Array(dims.reduce((product, length) => product * length, 1)).fill(value);
     if (role === 'noise') for (let i = 0; i < data.length; i += 2) [data[i], data[i + 1]] = normalPair();
-    return [name, new ort.Tensor('float32', data, dims)];
+    return [name, data, dims];
+  };
+  const run = async feeds => {
+    const tensors = feeds.map(([name, data, dims]) => [name, new ort.Tensor('float32', data, dims)]);
+    return Object.values(await session.run(Object.fromEntries(tensors)))[0];
   };
   window.count = count;
   window.sides = {
     sdk: async seed => (await generator.sample({ count, seed })).data.data.length,
-    raw: async () => (await session.run(Object.fromEntries(inputs.map(draw))))[outputs[0].name].data.length,
+    raw: async () => (await run(inputs.map(draw))).data.length,
+    raw_in_worker: async () => (await ask({ feeds: inputs.map(draw) })).length,
   };
 };
 

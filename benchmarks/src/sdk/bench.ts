@@ -1,5 +1,6 @@
-// `genserve bench sdk`: time to the first picture from a cold and from a warm cache, and steady sampling beside
-// onnxruntime-web called by hand, in headless Chromium on WASM.
+// `genserve bench sdk`: time to the first picture from a cold and from a warm cache, and steady sampling, call after
+// call, beside onnxruntime-web called by hand, in headless Chromium on WASM. By hand is both in the page itself, which
+// stands still meanwhile and has no messages to wait for, and in a worker, where the SDK runs it too.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,8 +29,13 @@ export interface SdkBenchOptions {
 interface PageFigures {
   readonly firstPictureMs?: number;
   prepare(count: number): Promise<void>;
-  turn(side: string, milliseconds: number): Promise<number>;
+  turn(side: Side, milliseconds: number): Promise<number>;
 }
+
+const sides = ['sdk', 'raw', 'raw_in_worker'] as const;
+type Side = (typeof sides)[number];
+/** Pictures per second of each turn. */
+type Rates = Readonly<Record<Side, number[]>>;
 
 /** Pictures of a call: what a call costs besides its run counts for less in a larger one. */
 const counts = [16, 64, 256] as const;
@@ -42,7 +48,14 @@ export async function benchSdk(options: SdkBenchOptions = {}): Promise<Report> {
   if (load > 0.5) log(`warning: the load average is ${load.toFixed(2)}; timings hold on an idle machine only`);
   const scratch = await mkdtemp(join(tmpdir(), 'genserve-bench-sdk-'));
   const outDir = join(scratch, 'page');
-  await build({ root: page, configFile: false, logLevel: 'error', base: './', build: { outDir, target: 'es2022' } });
+  await build({
+    root: page,
+    configFile: false,
+    logLevel: 'error',
+    base: './',
+    worker: { format: 'es' },
+    build: { outDir, target: 'es2022' },
+  });
   const host = await serveFolders({ '/': outDir, '/bundles/': models });
   const address = `${host.url}?bundle=${host.url}bundles/${model}/1/`;
   const open = (profile: string) =>
@@ -64,27 +77,29 @@ export async function benchSdk(options: SdkBenchOptions = {}): Promise<Report> {
     await context.close();
     const [cold, warm] = [median(visits.cold), median(visits.warm)];
     const steady = counts.map(count => {
-      const [sdk, raw] = [median(rates[count]!.sdk), median(rates[count]!.raw)];
-      return { count, sdk, raw };
+      const [sdk, raw, inWorker] = sides.map(side => median(rates[count]![side])) as [number, number, number]; // one each
+      return { count, sdk, raw, inWorker };
     });
     return {
       metrics: {
         [`sdk.${model}.first_picture_ms.cold`]: cold,
         [`sdk.${model}.first_picture_ms.warm`]: warm,
         ...Object.fromEntries(
-          steady.flatMap(({ count, sdk, raw }) => [
+          steady.flatMap(({ count, sdk, raw, inWorker }) => [
             [`sdk.${model}.pictures_per_second.${count}`, sdk],
             [`sdk.${model}.raw_pictures_per_second.${count}`, raw],
+            [`sdk.${model}.raw_in_worker_pictures_per_second.${count}`, inWorker],
             [`sdk.${model}.fraction_of_raw.${count}`, sdk / raw],
+            [`sdk.${model}.fraction_of_raw_in_worker.${count}`, sdk / inWorker],
           ]),
         ),
       },
-      context: { rounds, seconds, load_average: load, visits, rates },
+      context: { rounds, seconds, load_average: load, raw: 'in the page, which stands still meanwhile', visits, rates },
       table: table([
-        ['', 'first picture, cold', 'warm', 'pictures a call', 'pictures/s', 'onnxruntime-web by hand'],
-        ...steady.map(({ count, sdk, raw }) => [
-          ...[model, `${cold.toFixed(0)} ms`, `${warm.toFixed(0)} ms`],
-          ...[String(count), sdk.toFixed(0), raw.toFixed(0)],
+        [...['', 'first picture, cold', 'warm', 'pictures a call', 'pictures/s'], 'by hand', 'by hand in a worker'],
+        ...steady.map(({ count, sdk, raw, inWorker }) => [
+          ...[model, `${cold.toFixed(0)} ms`, `${warm.toFixed(0)} ms`, String(count)],
+          ...[sdk, raw, inWorker].map(rate => rate.toFixed(0)),
         ]),
       ]),
     };
@@ -105,11 +120,6 @@ async function firstPictureMs(context: BrowserContext, address: string): Promise
   return milliseconds;
 }
 
-interface Rates {
-  readonly sdk: number[];
-  readonly raw: number[];
-}
-
 /** Pictures per second of each turn, the sides in turns. */
 async function steadyRates(
   context: BrowserContext,
@@ -122,15 +132,15 @@ async function steadyRates(
   await visit.goto(address);
   await visit.waitForFunction(() => (globalThis as unknown as PageFigures).prepare !== undefined);
   await visit.evaluate(count => (globalThis as unknown as PageFigures).prepare(count), count);
-  const rates: Rates = { sdk: [], raw: [] };
-  const turn = (side: 'sdk' | 'raw', milliseconds: number) =>
+  const rates: Rates = { sdk: [], raw: [], raw_in_worker: [] };
+  const turn = (side: Side, milliseconds: number) =>
     visit.evaluate(([side, ms]) => (globalThis as unknown as PageFigures).turn(side, ms), [
       side,
       milliseconds,
     ] as const);
-  for (const side of ['sdk', 'raw'] as const) await turn(side, 500);
+  for (const side of sides) await turn(side, 500);
   for (let round = 0; round < rounds; round++)
-    for (const side of ['sdk', 'raw'] as const) rates[side].push(await turn(side, seconds * 1000));
+    for (const side of sides) rates[side].push(await turn(side, seconds * 1000));
   await visit.close();
   return rates;
 }

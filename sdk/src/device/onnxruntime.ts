@@ -1,7 +1,7 @@
 // Runs graphs on onnxruntime-web: the SDK's one file that imports it, inside the worker or inline. Nothing of it is
 // loaded before a model is, and then only the build for the backend that was chosen.
 /// <reference path="./imports.d.ts" />
-import { GenserveError, type GraphFiles, type Session, type Tensor, type Tensors } from '@genserve/runtime';
+import { GenserveError, type GraphFiles, type Session, type Tensor } from '@genserve/runtime';
 import type * as Ort from 'onnxruntime-web';
 
 export type DeviceBackend = 'wasm' | 'webgpu';
@@ -51,11 +51,11 @@ export async function openOrt({ backend, assets, threads }: OrtStart): Promise<O
       { cause: error, field: assets.wasm ?? requestedWasm() },
     );
   }
-  const lost = backend === 'webgpu' ? lossOf(await ort.env.webgpu?.device) : NEVER;
+  const unlessLost = lossOf(backend === 'webgpu' ? await ort.env.webgpu?.device : undefined);
   return {
     async create({ model, externalData }) {
       try {
-        return new OrtSession(ort, await Promise.race([create(model, externalData), lost]), lost);
+        return sessionOf(ort, await unlessLost(create(model, externalData)), unlessLost);
       } catch (error) {
         throw explain(error, 'create');
       }
@@ -63,17 +63,24 @@ export async function openOrt({ backend, assets, threads }: OrtStart): Promise<O
   };
 }
 
-const NEVER = new Promise<never>(() => undefined);
+/** What it is given, one at a time, or DEVICE_LOST where that comes first. */
+type UnlessLost = <T>(work: Promise<T>) => Promise<T>;
 
-/** Rejects when a GPUDevice is lost: what waits for it then would wait for good. */
-function lossOf(device: unknown): Promise<never> {
+/** What waits for a GPUDevice that was lost would wait for good. No `Promise.race`, which a loss would never let go. */
+function lossOf(device: unknown): UnlessLost {
+  let loss: GenserveError | undefined;
+  let tell: ((loss: GenserveError) => void) | undefined;
   // The DOM library of TypeScript does not have GPUDevice everywhere: this much of it is asked here.
-  const lost = (device as { lost?: Promise<{ message: string }> } | undefined)?.lost?.then(({ message }): never => {
-    throw new GenserveError('DEVICE_LOST', `the WebGPU device was lost: ${message}`);
+  (device as { lost?: Promise<{ message: string }> } | undefined)?.lost?.then(({ message }) => {
+    loss = new GenserveError('DEVICE_LOST', `the WebGPU device was lost: ${message}`);
+    tell?.(loss);
   });
-  // Nobody may be waiting when it happens.
-  lost?.catch(() => undefined);
-  return lost ?? NEVER;
+  return work =>
+    new Promise((resolve, reject) => {
+      tell = reject;
+      if (loss) reject(loss);
+      work.then(resolve, reject);
+    });
 }
 
 async function importOrt(backend: DeviceBackend, module: string | undefined): Promise<typeof Ort> {
@@ -91,33 +98,22 @@ async function importOrt(backend: DeviceBackend, module: string | undefined): Pr
   }
 }
 
-class OrtSession implements Session {
-  readonly #ort: typeof Ort;
-  readonly #session: Ort.InferenceSession;
-  readonly #lost: Promise<never>;
-
-  constructor(ort: typeof Ort, session: Ort.InferenceSession, lost: Promise<never>) {
-    this.#ort = ort;
-    this.#session = session;
-    this.#lost = lost;
-  }
-
-  async run(feeds: Tensors): Promise<Tensors> {
-    const inputs: Record<string, Ort.Tensor> = {};
-    for (const [name, { dtype, data, shape }] of Object.entries(feeds)) {
-      inputs[name] = new this.#ort.Tensor(dtype, data, shape);
-    }
-    try {
-      const outputs = await Promise.race([this.#session.run(inputs), this.#lost]);
-      return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, read(tensor)]));
-    } catch (error) {
-      throw explain(error, 'run');
-    }
-  }
-
-  async close(): Promise<void> {
-    await this.#session.release();
-  }
+function sessionOf(ort: typeof Ort, session: Ort.InferenceSession, unlessLost: UnlessLost): Session {
+  return {
+    async run(feeds) {
+      const inputs = Object.entries(feeds).map(([name, { dtype, data, shape }]) => [
+        name,
+        new ort.Tensor(dtype, data, shape),
+      ]);
+      try {
+        const outputs = await unlessLost(session.run(Object.fromEntries(inputs)));
+        return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, read(tensor)]));
+      } catch (error) {
+        throw explain(error, 'run');
+      }
+    },
+    close: () => session.release(),
+  };
 }
 
 function read(tensor: Ort.Tensor): Tensor {

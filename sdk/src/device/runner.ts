@@ -1,5 +1,5 @@
-// Runs a bundle's operations on this device: one step at a time, sessions made on first use, an executor that can be
-// thrown away and made again, and WASM in place of a WebGPU that fails.
+// Runs a bundle's operations on this device: two steps under way, so that the executor has the next when one is done;
+// sessions made on first use; an executor that can be thrown away and made again; WASM in place of a WebGPU that fails.
 import {
   abortError,
   type Bundle,
@@ -34,8 +34,8 @@ export interface DeviceOptions {
 
 /** A step should take this long at most. */
 const STEP_MS = 200;
-/** More gain nothing in speed, and the page draws the noise of a step in one go. */
-const GREATEST_ROWS = 64;
+/** More gain nothing in speed; and the page makes the noise of one step, and takes the pictures of one, during another. */
+const GREATEST_ROWS = 32;
 /** What one thread of WASM does in a millisecond, until there is a measurement: multiply-accumulates. */
 const MACS_PER_MS = 1.5e6;
 
@@ -50,7 +50,9 @@ export class DeviceRunner implements Runner {
   fallbackReason: string | undefined;
   readonly #bundle: Bundle;
   readonly #options: DeviceOptions;
-  readonly #queue: Queue = serialQueue();
+  /** Two, taken in turns: each has one step under way. */
+  readonly #lanes: readonly Queue[] = [serialQueue(), serialQueue()];
+  #turns = 0;
   readonly #msPerRow = new Map<string, number>();
   #running: Running | undefined;
   #closed = false;
@@ -94,17 +96,15 @@ export class DeviceRunner implements Runner {
 
   /** The caller is answered at once after an abort; its place in the queue is given up when the step has ended. */
   #turn<T>(signal: AbortSignal | undefined, task: () => Promise<T>): Promise<T> {
-    const turn = this.#queue(() => {
+    const turn = this.#lanes[this.#turns++ % 2]!(() => {
       throwIfAborted(signal);
       if (this.#closed) throw closedError(this.#bundle);
       return task();
     });
     if (!signal) return turn;
     return new Promise((resolve, reject) => {
-      const abort = () => reject(abortError(signal));
-      if (signal.aborted) abort();
-      signal.addEventListener('abort', abort);
-      turn.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+      const stop = onAbort(signal, () => reject(abortError(signal)));
+      turn.then(resolve, reject).finally(stop);
     });
   }
 
@@ -112,21 +112,25 @@ export class DeviceRunner implements Runner {
    * Does it once more where its realm was lost, with a new one: on WASM where WebGPU fails and that is allowed.
    * Memory of WASM is given back by the end of its realm alone, so that running out of it ends that too.
    */
-  async #recovering<T>(task: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  async #recovering<T>(task: () => Promise<T>, signal: AbortSignal | undefined, isFirst = true): Promise<T> {
     try {
       return await task();
     } catch (error) {
       const failure = GenserveError.from(error);
+      const { reason } = failure;
       if (this.#closed || signal?.aborted) throw failure;
-      const isLost = failure.reason === 'DEVICE_LOST' || failure.reason === 'EXECUTOR_LOST';
+      // The executor was ended for the sake of the call beside this one.
+      if (reason === 'CANCELLED') return this.#recovering(task, signal, isFirst);
+      const isLost = reason === 'DEVICE_LOST' || reason === 'EXECUTOR_LOST';
       const fallsBack = this.backend === 'webgpu' && this.#options.mayFallBack;
-      if (isLost || fallsBack || failure.reason === 'OUT_OF_MEMORY') this.#end(failure);
+      // A lost executor has ended already, and the call beside this one may have made a new one.
+      if (reason !== 'EXECUTOR_LOST' && (isLost || fallsBack || reason === 'OUT_OF_MEMORY')) this.#end();
       if (fallsBack) {
         this.backend = 'wasm';
         this.fallbackReason = failure.message;
         this.#msPerRow.clear();
       }
-      if (isLost || fallsBack) return task();
+      if (fallsBack || (isLost && isFirst)) return this.#recovering(task, signal, false);
       throw failure;
     }
   }
@@ -162,7 +166,7 @@ export class DeviceRunner implements Runner {
     } catch (error) {
       // A start that failed is final for its realm: the next call gets a new one.
       const failure = GenserveError.from(error);
-      this.#end(failure);
+      this.#end();
       const wasm = failure.reason === 'BACKEND_UNAVAILABLE' && failure.field;
       throw (wasm && (await wasmProblem(wasm))) || failure;
     }
@@ -178,18 +182,16 @@ export class DeviceRunner implements Runner {
     const reply = running.client.request(request);
     if (!signal || !running.executor.killable) return reply;
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const abort = () => {
+    const stop = onAbort(signal, () => {
       timer = setTimeout(() => {
-        if (this.#running === running) this.#end(abortError(signal));
+        if (this.#running === running) this.#end();
       }, this.#options.graceMs);
-    };
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
+    });
     try {
       return await reply;
     } finally {
       clearTimeout(timer);
-      signal.removeEventListener('abort', abort);
+      stop();
     }
   }
 
@@ -209,7 +211,8 @@ export class DeviceRunner implements Runner {
     return running;
   }
 
-  #end(reason: GenserveError): void {
+  /** Calls that are under way reject with `reason`; with CANCELLED, they begin anew in another executor. */
+  #end(reason = new GenserveError('CANCELLED', 'ended')): void {
     const running = this.#running;
     this.#running = undefined;
     running?.executor.terminate();
@@ -224,6 +227,13 @@ export class DeviceRunner implements Runner {
     const now = tookMs / rows;
     this.#msPerRow.set(operation, before === undefined ? now : (before + now) / 2);
   }
+}
+
+/** Calls `listener` at an abort, or at once after one, until what it returns is called. */
+function onAbort(signal: AbortSignal, listener: () => void): () => void {
+  if (signal.aborted) listener();
+  signal.addEventListener('abort', listener);
+  return () => signal.removeEventListener('abort', listener);
 }
 
 function closedError({ manifest }: Bundle): GenserveError {
