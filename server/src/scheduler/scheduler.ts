@@ -7,8 +7,9 @@ import { bytesOf, joinRows, takeRows } from './batch.js';
 import { type Batch, Batching, type BatchLimits, costOf } from './batching.js';
 import { Companions } from './companions.js';
 import { withoutInitialState } from './initial-state.js';
-import { checkRoom, predictWaitMs, type QueueLimits } from './load.js';
+import { checkRoom, predictWait, type QueueLimits } from './load.js';
 import { Pace } from './pace.js';
+import { Runs } from './runs.js';
 import { shareOf, wantedOf } from './slices.js';
 import { type Schedulable, Step, type Timings, workOf } from './step.js';
 import { StepQueue } from './step-queue.js';
@@ -34,19 +35,14 @@ export interface SchedulerSettings extends QueueLimits, BatchLimits {
   readonly patienceMs: number;
 }
 
-/** A run under way. */
-interface Running {
-  readonly startedAt: number;
-  readonly expectedMs: number;
-}
-
 /** So long before a run should end, the executor is sent the next one. */
 const leadMs = 2;
+
 export class Scheduler<Model extends Schedulable> {
   readonly #queue = new StepQueue<Model>();
   readonly #companions: Companions;
   readonly #batching: Batching<Model>;
-  readonly #running = new Set<Running>();
+  readonly #running = new Runs();
   readonly #pace = new Pace();
   #pumpScheduled = false;
   #timer: NodeJS.Timeout | undefined;
@@ -85,14 +81,14 @@ export class Scheduler<Model extends Schedulable> {
    * whose bytes count; later steps are always taken, so that a request which was accepted is not refused halfway.
    */
   runnerFor(model: Model, scope: Pick<RequestScope, 'signal' | 'deadline' | 'priority' | 'onStep'>): Runner {
-    this.#admit(0, scope.deadline);
+    this.#admit(model, 0, scope.deadline);
     let admitted = false;
     return {
       run: async (name: string, complete: Tensors, { signal = scope.signal, outputs }: RunOptions = {}) => {
         throwIfAborted(signal);
         const operation = model.operation(name);
         const feeds = withoutInitialState(operation, complete);
-        if (!admitted) this.#admit(bytesOf(feeds), scope.deadline);
+        if (!admitted) this.#admit(model, bytesOf(feeds), scope.deadline);
         admitted = true;
         const wanted = wantedOf(operation, feeds, outputs);
         const remove = (step: Step<Model>) => this.#queue.remove(step);
@@ -106,14 +102,16 @@ export class Scheduler<Model extends Schedulable> {
     };
   }
 
-  #admit(bytes: number, deadline = Number.POSITIVE_INFINITY): void {
+  #admit(model: Model, bytes: number, deadline = Number.POSITIVE_INFINITY): void {
     const now = performance.now();
-    const runningMs = [...this.#running].reduce((sum, run) => sum + leftOf(run, now), 0);
-    const waitMs = predictWaitMs(this.#queue, runningMs, this.backend.size, step => ({
+    const runningMs = this.#running.leftMs(now);
+    const { waitMs, joinedMs } = predictWait(this.#queue, model, runningMs, this.backend.size, step => ({
       cost: costOf(step.model, step.operation.name),
       joinLimit: this.#batching.joinLimit(step),
     }));
-    checkRoom(this.#queue, bytes, waitMs * this.#pace.factor, deadline - now, this.settings);
+    const { factor } = this.#pace;
+    const wait = { waitMs: waitMs * factor, joinedMs: joinedMs * factor };
+    checkRoom(this.#queue, bytes, wait, deadline - now, this.settings);
   }
 
   /** Once the requests that arrived in this turn of the event loop are all queued. */
@@ -163,9 +161,7 @@ export class Scheduler<Model extends Schedulable> {
     if (this.#queue.length === 0 || this.backend.size === 0) return Number.POSITIVE_INFINITY;
     if (this.#running.size < this.backend.size) return 0;
     if (this.#running.size >= 2 * this.backend.size) return Number.POSITIVE_INFINITY;
-    let shortestMs = Number.POSITIVE_INFINITY;
-    for (const run of this.#running) shortestMs = Math.min(shortestMs, leftOf(run, now) - leadMs);
-    return Math.max(0, shortestMs);
+    return Math.max(0, this.#running.untilFreeMs(now) - leadMs);
   }
 
   async #run({ steps, closing }: Batch<Model>): Promise<void> {
@@ -176,8 +172,7 @@ export class Scheduler<Model extends Schedulable> {
     const cost = costOf(model, operation.name);
     const share = shareOf(operation, first.feeds);
     const startedAt = performance.now();
-    const running: Running = { startedAt, expectedMs: cost.predictMs(rows) * share };
-    this.#running.add(running);
+    const running = this.#running.add(cost.predictMs(rows) * share, this.backend.size, startedAt);
     const closed = { ...workOf(first), steps: steps.length, rows, closing };
     const wanted = operation.outputs.filter(port => steps.some(step => step.wanted.includes(port)));
     const names = wanted.map(({ name }) => name);
@@ -203,8 +198,9 @@ export class Scheduler<Model extends Schedulable> {
       for (const step of steps) this.#retryOrFail(step, error, timings);
       this.observer.onBatch?.({ ...closed, computeMs: 0, failure: GenserveError.from(error).reason });
     } finally {
-      this.#running.delete(running);
-      this.#companions.ended(first.group, steps.length, performance.now());
+      const now = performance.now();
+      this.#running.ended(running, now);
+      this.#companions.ended(first.group, steps.length, now);
       this.#schedulePump();
     }
   }
@@ -220,8 +216,4 @@ export class Scheduler<Model extends Schedulable> {
     step.retried = true;
     this.#queue.push(step);
   }
-}
-
-function leftOf({ startedAt, expectedMs }: Running, now: number): number {
-  return Math.max(0, startedAt + expectedMs - now);
 }
