@@ -4,7 +4,7 @@ import type { Dataset } from '@genserve/trainer';
 
 /** Throws INVALID_ARGUMENT where the rows do not have the model's shape. */
 export async function openDataFor({ name, domain }: Manifest, spec: string): Promise<Dataset> {
-  const { openDataset } = await import('@genserve/trainer');
+  const { openDataset } = await import('@genserve/trainer/data');
   const { height, width, channels } = domain?.image ?? {};
   const dataset = await openDataset(spec, {
     ...(height !== undefined && width !== undefined && { size: height === width ? height : [height, width] }),

@@ -8,7 +8,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { GenserveError, invalid } from '@genserve/runtime';
 import type { ColumnSource } from 'hyparquet-writer';
-import type { ScoredRow } from './scoring.js';
+import type { ScoredRow } from './score-chunk.js';
 
 /** Rows that are lost, and computed again, at most. */
 export const PART_ROWS = 4096;
@@ -16,10 +16,12 @@ export const PART_ROWS = 4096;
 export interface ScoreFile {
   /** Rows that an earlier run has left: the next to write is the one after them. */
   readonly done: number;
-  /** Keeps the next PART_ROWS rows, or what is left; on disk when it returns. */
-  write(rows: readonly ScoredRow[]): Promise<void>;
+  /** Keeps the lines of the next PART_ROWS rows, or what is left; on disk when it returns. */
+  write(lines: string): Promise<void>;
   /** The rows so far, in order. */
   rows(): AsyncIterable<ScoredRow>;
+  /** JSON lines of the rows so far, in order. */
+  readonly parts: readonly string[];
   /** The file appears under its name only now, and its parts go. */
   finish(): Promise<void>;
 }
@@ -63,12 +65,13 @@ export async function scoreFile(path: string, plan: object): Promise<ScoreFile> 
 
   const file: ScoreFile = {
     done,
-    async write(rows) {
+    parts,
+    async write(lines) {
       await stored(async () => {
         const target = join(folder, partName(parts.length));
         const handle = await open(`${target}.writing`, 'w');
         try {
-          await handle.writeFile(rows.map(row => `${JSON.stringify(row)}\n`).join(''));
+          await handle.writeFile(lines);
           await handle.sync();
         } finally {
           await handle.close();
@@ -78,7 +81,7 @@ export async function scoreFile(path: string, plan: object): Promise<ScoreFile> 
       });
     },
     async *rows() {
-      // What write() wrote.
+      // What scoreChunk() made.
       for (const part of parts) for await (const line of linesOf(part)) yield JSON.parse(line) as ScoredRow;
     },
     async finish() {
@@ -105,14 +108,16 @@ function linesOf(path: string): AsyncIterable<string> {
   return createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY });
 }
 
-async function writeJsonLines(path: string, file: ScoreFile): Promise<void> {
-  await writeText(path, async function* () {
-    for await (const row of file.rows()) yield `${JSON.stringify(row)}\n`;
-  });
+/** Parts are JSON lines already. */
+async function writeJsonLines(path: string, { parts }: ScoreFile): Promise<void> {
+  async function* pieces() {
+    for (const part of parts) yield* createReadStream(part);
+  }
+  await pipeline(Readable.from(pieces()), createWriteStream(path));
 }
 
 async function writeCsv(path: string, file: ScoreFile): Promise<void> {
-  await writeText(path, async function* () {
+  async function* lines() {
     let header = true;
     for await (const row of file.rows()) {
       const cells = columns(row);
@@ -120,10 +125,7 @@ async function writeCsv(path: string, file: ScoreFile): Promise<void> {
       header = false;
       yield `${cells.map(([, value]) => quote(value === undefined ? '' : String(value))).join(',')}\n`;
     }
-  });
-}
-
-async function writeText(path: string, lines: () => AsyncIterable<string>): Promise<void> {
+  }
   await pipeline(Readable.from(lines()), createWriteStream(path));
 }
 

@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ScoredRow } from './score-chunk.js';
 import { scoreFile } from './score-file.js';
-import type { ScoredRow } from './scoring.js';
 import { genserve, start, stopAll, temporaryFolder } from './testing/genserve.js';
 import { noiseImages } from './testing/images.js';
 
@@ -22,6 +22,7 @@ afterAll(() => {
 });
 
 const score = (out: string) => ['score', bundle, 'rows.npy', '--out', out, '--scores', 'nll', '--draws', '1'];
+const line = (row: ScoredRow) => `${JSON.stringify(row)}\n`;
 const rowsOf = (file: string): ScoredRow[] =>
   readFileSync(join(folder, file), 'utf8')
     .trim()
@@ -54,11 +55,18 @@ describe('genserve score', () => {
     expect(existsSync(partial)).toBe(false);
   });
 
+  it('hands on what a thread refuses', async () => {
+    const outcome = await genserve(folder, 'score', bundle, 'rows.npy', '--out', 'none.csv', '--scores', 'nowhere');
+    expect(outcome.stderr).toContain('scores[0]: nowhere is unknown');
+    expect(outcome.code).toBe(2);
+    expect(existsSync(join(folder, 'none.csv'))).toBe(false);
+  });
+
   it('does not go on with parts that were made otherwise', async () => {
     const path = join(folder, 'other.jsonl');
     const row: ScoredRow = { row: 0, scores: {} };
     const first = await scoreFile(path, { alpha: 0.05 });
-    await first.write([row]);
+    await first.write(line(row));
     expect((await scoreFile(path, { alpha: 0.05 })).done).toBe(1);
     expect((await scoreFile(path, { alpha: 0.01 })).done).toBe(0);
   });
@@ -78,7 +86,7 @@ describe('genserve score', () => {
     ];
     for (const ending of ['parquet', 'csv']) {
       const file = await scoreFile(join(folder, `parquet/two.${ending}`), {});
-      await file.write(rows);
+      await file.write(rows.map(line).join(''));
       await file.finish();
     }
     const file = await asyncBufferFromFile(join(folder, 'parquet/two.parquet'));

@@ -148,10 +148,9 @@ export class OperationInputs {
     if (data.length !== sizeOf(shape)) throw invalid(field, `holds ${data.length} numbers for shape [${shape}]`);
     const [least, greatest] = rangeOf(port, this.manifest);
     for (let i = 0; i < data.length; i++) {
-      const value = data[i]!;
       // Written so that NaN fails as well.
-      if (!(value >= least && value <= greatest && Math.abs(value) !== Infinity))
-        throw invalid(field, `must be ${rangeText(least, greatest)}; element ${i} was ${value}`);
+      if (!(data[i]! >= least && data[i]! <= greatest))
+        throw invalid(field, `must be ${rangeText(least, greatest)}; element ${i} was ${data[i]}`);
     }
     if (port.role === 'mask' && !isBinary(data)) throw invalid(field, 'must be 0 (unknown) or 1 (known) everywhere');
     return port.role === 'data' && data instanceof Float32Array && !this.operation.name.startsWith('translate')
@@ -185,6 +184,8 @@ export function checkCount(count: number, field: string, least = 1): number {
 
 /** The smallest float32 above 0. */
 const LEAST_POSITIVE = 2 ** -149;
+/** Greater than every finite float32, less than Infinity. */
+const MOST = 1e39;
 
 /** What one value of a port may be. */
 function rangeOf({ role, dtype, limit }: Port, manifest: Manifest): readonly [number, number] {
@@ -196,15 +197,15 @@ function rangeOf({ role, dtype, limit }: Port, manifest: Manifest): readonly [nu
     if (audio) return [-1, 1];
     if (text) return [0, text.vocabulary.length - 1];
   }
-  if (role === 'temperature' || role === 'truncation') return [LEAST_POSITIVE, Infinity];
-  if (dtype === 'int32') return [0, (limit ?? Infinity) - 1];
-  return [-Infinity, Infinity];
+  if (role === 'temperature' || role === 'truncation') return [LEAST_POSITIVE, MOST];
+  if (dtype === 'int32') return [0, (limit ?? MOST) - 1];
+  return [-MOST, MOST];
 }
 
 function rangeText(least: number, greatest: number): string {
-  if (greatest < Infinity) return `from ${least} to ${greatest}`;
+  if (greatest < MOST) return `from ${least} to ${greatest}`;
   if (least === LEAST_POSITIVE) return 'greater than 0, and finite';
-  return least > -Infinity ? `${least} or more, and finite` : 'finite';
+  return least > -MOST ? `${least} or more, and finite` : 'finite';
 }
 
 /** A copy, as feeds may be transferred; one row serves all. */
@@ -240,5 +241,8 @@ export function quantise(
   const { height, width, channels } = image!; // binarisation is a field of images
   const shape = [height, width, channels];
   const thresholds = fillNoise({ seed, name: BINARISE_NOISE, distribution: 'uniform', shape });
-  return data.map((value, i) => (thresholds[i % thresholds.length]! < value ? 1 : 0));
+  // By a plain loop, as above.
+  const drawn = data.slice();
+  for (let i = 0; i < data.length; i++) drawn[i] = +(thresholds[i % thresholds.length]! < data[i]!);
+  return drawn;
 }

@@ -15,7 +15,9 @@ export interface SessionsOptions {
   readonly variant?: string | undefined;
   /** Where creates and runs wait; pass one queue to all models of a realm. A queue of its own when absent. */
   readonly queue?: Queue | undefined;
-  /** Most rows of one run; from the operation's cost when absent. */
+  /** Most rows of one run, however little they cost; 64 when absent. */
+  readonly mostRows?: number | undefined;
+  /** Rows of one run; from the operation's cost when absent. */
   readonly rowsPerStep?: ((operation: string) => number) | undefined;
 }
 
@@ -25,7 +27,7 @@ const MACS_PER_STEP = 1e9;
 const YIELD_MS = 20;
 
 export function sessionsRunner(options: SessionsOptions): Runner {
-  const { bundle, openSession, variant, queue = serialQueue() } = options;
+  const { bundle, openSession, variant, mostRows = 64, queue = serialQueue() } = options;
   const sessions = new Map<string, Promise<Session>>();
   const graphOptions: GraphOptions = variant === undefined ? {} : { variant };
   let closed = false;
@@ -43,7 +45,7 @@ export function sessionsRunner(options: SessionsOptions): Runner {
 
   const stepRows = (name: string): number => {
     const macs = findOperation(bundle.manifest, name).cost?.macs ?? 0;
-    return Math.max(1, Math.min(64, Math.floor(MACS_PER_STEP / Math.max(1, macs))));
+    return Math.max(1, Math.min(mostRows, Math.floor(MACS_PER_STEP / Math.max(1, macs))));
   };
 
   return {

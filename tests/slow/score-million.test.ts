@@ -68,10 +68,9 @@ async function score(
   return { peak, seconds: (performance.now() - started) / 1000 };
 }
 
-/** Rows a second of the session alone, in batches as the command runs them. */
-async function rawSpeed(): Promise<number> {
+/** Rows a second of the session alone, on all cores, in batches of so many rows. */
+async function rawSpeed(batch: number): Promise<number> {
   const generator = await openGenerator(bundle);
-  const batch = generator.runner.rowsPerStep('log_prob');
   const run = () => {
     const x = { dtype: 'float32', shape: [batch, 28, 28, 1], data: new Float32Array(batch * SIZE) } as const;
     const epsilon = { dtype: 'float32', shape: [batch, 50], data: new Float32Array(batch * 50) } as const;
@@ -100,20 +99,29 @@ it('scores a million rows in memory that does not grow, and goes on after kill -
     let misplaced = 0;
     for await (const line of createInterface({ input: createReadStream(out) }))
       if ((JSON.parse(line) as { row: number }).row !== rows++) misplaced++;
-    const timed = await score(few, join(folder, 'timed.jsonl'), () => false);
-    const raw = await rawSpeed();
+    const timed = await score(many, join(folder, 'timed.jsonl'), () => false);
+    // Batches as requests are served in, and as the command runs them: the faster is the rival.
+    const [raw64, raw256] = [await rawSpeed(64), await rawSpeed(256)];
+    const raw = Math.max(raw64, raw256);
+    const rows_per_second = ROWS / timed.seconds;
     const metrics = {
       rows,
       misplaced,
       growth_mib: last.peak - small.peak,
       peak_mib: last.peak,
-      rows_per_second: ROWS / 10 / timed.seconds,
-      raw_rows_per_second: raw,
-      share_of_raw: ROWS / 10 / timed.seconds / raw,
+      rows_per_second,
+      'raw_rows_per_second.batch_64': raw64,
+      'raw_rows_per_second.batch_256': raw256,
+      share_of_raw: rows_per_second / raw,
     };
-    record('score-million', 'genserve score models/mnist-vae <rows>.npy --draws 1, killed twice', metrics, {
-      rows: ROWS,
-    });
+    record(
+      'score-million',
+      'genserve score models/mnist-vae <rows>.npy --draws 1, killed twice; timed whole, start-up included',
+      metrics,
+      {
+        rows: ROWS,
+      },
+    );
     expect(metrics).toMatchObject({ rows: ROWS, misplaced: 0 });
     expect(metrics.growth_mib).toBeLessThan(100);
     expect(metrics.share_of_raw).toBeGreaterThanOrEqual(0.9);

@@ -7,8 +7,10 @@ import { openDataFor } from '../model-data.js';
 import { jsonOption, positiveInteger, positiveNumber } from '../options.js';
 import { integer, print, printFigures, say } from '../output.js';
 import { counter } from '../progress.js';
-import { PART_ROWS, type ScoreFile, scoreFile, writerOf } from '../score-file.js';
-import { type ScoredRow, scoreRows } from '../scoring.js';
+import { nothing, summaryOf, together } from '../score-chunk.js';
+import { PART_ROWS, scoreFile, writerOf } from '../score-file.js';
+import { openScorers } from '../score-workers.js';
+import { scoreRows } from '../scoring.js';
 
 interface Flags {
   readonly out: string;
@@ -43,7 +45,7 @@ export function scoreCommand(): Command {
     .action(async (reference: string, data: string, flags: Flags) => {
       writerOf(flags.out);
       const folder = bundleFolder(reference);
-      const { openGenerator } = await import('@genserve/trainer');
+      const { openGenerator } = await import('@genserve/trainer/bundles');
       const generator = await openGenerator(folder);
       try {
         const { manifest } = generator;
@@ -57,23 +59,31 @@ export function scoreCommand(): Command {
           ...{ total, scores, alpha, draws },
         });
         if (file.done > 0) say(`going on after row ${integer(file.done)}, which an earlier run has reached`);
+        let summary = nothing;
+        for await (const row of file.rows()) summary = together(summary, summaryOf(row));
         await interruptible('stopping; the same command goes on from here', async signal => {
           const report = counter('rows');
-          const options = {
-            ...{ alpha, draws, signal, first: file.done, end: total },
-            scores: scores?.split(',').map(name => name.trim()),
-            labels: (dataset.domain.image ?? dataset.domain.vector)?.labels ?? [],
-          };
-          const part: ScoredRow[] = [];
-          for await (const rows of scoreRows(generator, split, domainShape(manifest.domain), options)) {
-            part.push(...rows);
-            if (part.length >= PART_ROWS) await file.write(part.splice(0));
-            report(rows.at(-1)!.row + 1, total);
+          const names = scores?.split(',').map(name => name.trim());
+          const scorers = openScorers(generator, folder, total - file.done, { scores: names, alpha, draws, signal });
+          try {
+            const labels = (dataset.domain.image ?? dataset.domain.vector)?.labels ?? [];
+            const options = { first: file.done, end: total, shape: domainShape(manifest.domain), labels, signal };
+            let part = '';
+            for await (const chunk of scoreRows(scorers.chunks, split, options)) {
+              part += chunk.lines;
+              summary = together(summary, chunk.summary);
+              if (summary.rows % PART_ROWS === 0 || summary.rows === total) {
+                await file.write(part);
+                part = '';
+              }
+              report(summary.rows, total);
+            }
+          } finally {
+            await scorers.close();
           }
-          if (part.length > 0) await file.write(part);
         });
-        const { rows, nats, decisions } = await summaryOf(file);
         await file.finish();
+        const { rows, nats, decisions } = summary;
         const metrics = {
           rows,
           ...(Number.isFinite(nats) && { nll_nats: nats / rows }),
@@ -98,17 +108,4 @@ export function scoreCommand(): Command {
         await generator.close();
       }
     });
-}
-
-async function summaryOf(file: ScoreFile) {
-  const decisions = { normal: 0, anomalous: 0, unsure: 0 };
-  let rows = 0;
-  let nats = 0;
-  for await (const { log_prob, scores } of file.rows()) {
-    rows++;
-    nats -= log_prob ?? Number.NaN;
-    const [first] = Object.values(scores);
-    if (first) decisions[first.decision]++;
-  }
-  return { rows, nats, decisions };
 }

@@ -72,7 +72,9 @@ function valuesOf(calls: Calls, data: Tensor, options: AnomalyOptions) {
       const context: ScoreContext = {
         manifest,
         score,
-        data: once(`data ${seed}`, () => quantised(data, manifest, seed)),
+        get data() {
+          return once(`data ${seed}`, () => quantised(data, manifest, seed));
+        },
         shared: (key, make) => once(`shared ${key} ${seed}`, make),
         logWeights: name =>
           once(`weights ${name} ${draws} ${seed}`, () => {

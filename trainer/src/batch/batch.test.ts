@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { NoiseStream, writeNpy } from '@genserve/runtime';
 import { afterAll, describe, expect, it } from 'vitest';
+import { openDataset } from '../data/open.js';
 import { batch } from './batch.js';
 import { readPlan } from './plan.js';
 import { mergeRecipes } from './recipe.js';
@@ -41,8 +42,12 @@ const versions = (plan: string, name: string) => readdirSync(join(root, plan, 'm
 describe('a plan', () => {
   it('goes on past a run that fails, and tries that one again when started again', async () => {
     const path = planFile('fails', '  - {name: bad, steps: 2, preset: nowhere}\n  - {name: good, steps: 2}\n');
-    const results = await batch(path);
+    const warnings: string[] = [];
+    const results = await batch(path, { callbacks: [{ onWarning: message => void warnings.push(message) }] });
     expect(results.map(({ status }) => status)).toEqual(['failed', 'done']);
+    // Of the export, too: emoji are a package that need not be there.
+    const emoji = await openDataset('emoji-google').catch(() => undefined);
+    expect(warnings.filter(message => message.startsWith('no emoji'))).toHaveLength(emoji ? 0 : 1);
     expect(results[0]!.error).toMatchObject({ reason: 'CONFIGURATION_INVALID', field: 'preset' });
     expect(results[1]!.metrics['test.rows']).toBe(4);
     const actions: string[] = [];

@@ -5,7 +5,7 @@ import { type ErrorJson, GenserveError, type Manifest, parseManifest } from '@ge
 import type { Engine } from '../engine/engine.js';
 import { exportBundle } from '../export/export-bundle.js';
 import { isFamilyModule } from '../families/load.js';
-import type { Callbacks } from '../train/callbacks.js';
+import { type Callbacks, combine } from '../train/callbacks.js';
 import { readRunRecord } from '../train/run-folder.js';
 import { resume, type TrainResult, train } from '../train/train.js';
 import { type NamedRecipe, readPlan } from './plan.js';
@@ -132,10 +132,11 @@ async function exportOne(
   recipe: NamedRecipe,
   runFolder: string,
   { models }: Places,
-  { onRun }: PlanOptions,
+  { onRun, callbacks = [] }: PlanOptions,
 ): Promise<Exported> {
   onRun?.(recipe.name, 'exporting');
-  const { folder, manifest } = await exportBundle(runFolder, { ...exportOptionsOf(recipe), out: models });
+  const { onWarning } = combine(callbacks);
+  const { folder, manifest } = await exportBundle(runFolder, { ...exportOptionsOf(recipe), out: models, onWarning });
   return { bundle: folder, manifest };
 }
 

@@ -85,8 +85,10 @@ export function subset(store: Store, indices: Int32Array): Store {
   };
 }
 
-/** The rows of several parts, one after the other. Labels are kept where every part has them; vectors are not. */
+/** The rows of several parts, one after the other. Of several, labels are kept where every part has them; vectors are not. */
 export function concatenate(parts: readonly Split[]): Split {
+  const [only] = parts;
+  if (only && parts.length === 1) return only;
   const starts: number[] = [];
   let count = 0;
   for (const part of parts) {

@@ -66,6 +66,7 @@ describe('the bootstrap', () => {
 describe('held-out classes', () => {
   it('train once for each class and family, and go on from what is there', async () => {
     const said: string[] = [];
+    const warnings: string[] = [];
     const run = () =>
       heldOutClasses({
         data,
@@ -74,9 +75,13 @@ describe('held-out classes', () => {
         steps: 3,
         runs: folder,
         engine: compiledEngine({ threads: 1 }),
+        callbacks: [{ onWarning: message => void warnings.push(message) }],
         onModel: (name, what) => said.push(`${name} ${what}`),
       });
     const first = await run();
+    // Emoji are a package that need not be there.
+    const emoji = await openDataset('emoji-google').catch(() => undefined);
+    expect(warnings.filter(message => message.startsWith('no emoji'))).toHaveLength(emoji ? 0 : 2);
     expect(said).toEqual(
       [0, 2].flatMap(k => ['training', 'exporting', 'scoring'].map(what => `vae-bands-without-${k} ${what}`)),
     );

@@ -13,7 +13,7 @@ import { familyNamed } from '../families/registry.js';
 import { offeredScores } from '../scores/offered.js';
 import { spread } from '../scores/rows.js';
 import { scoreValues } from '../scores/values.js';
-import type { Callbacks } from '../train/callbacks.js';
+import { type Callbacks, combine } from '../train/callbacks.js';
 import { writeAtomically } from '../train/checkpoint.js';
 import { readRunRecord } from '../train/run-folder.js';
 import { resume, train } from '../train/train.js';
@@ -173,8 +173,9 @@ async function modelWithout(
         });
     if (!finished) throw new GenserveError('CANCELLED', `${name} was stopped; the same command goes on from here`);
     onModel?.(name, 'exporting');
-    const { folder: path, manifest, version } = await exportBundle(folder, { out: models, name: name.toLowerCase() });
-    bundle = { path, manifest, version };
+    const { onWarning } = combine(callbacks ?? []);
+    const exported = await exportBundle(folder, { out: models, name: name.toLowerCase(), onWarning });
+    bundle = { path: exported.folder, manifest: exported.manifest, version: exported.version };
   }
   const kept = await readStored(scoresFile);
   if (kept?.bundle === bundle.version && kept.rows === (limit ?? dataset.test.count)) {

@@ -34,6 +34,8 @@ export function folderSource(folder: string): BundleSource {
 export interface OpenOptions {
   /** All cores when absent. */
   readonly threads?: number | undefined;
+  /** Most rows of one run, where they cost little; see `SessionsOptions`. */
+  readonly mostRows?: number | undefined;
   /** Name of a variant, e.g. "float16"; the float32 graphs when absent. */
   readonly variant?: string | undefined;
   /** All scores will be asked for: one run serves `log_prob` and `log_prob_map`. */
@@ -42,13 +44,14 @@ export interface OpenOptions {
 
 /** A bundle's verbs on onnxruntime. Close it to free its sessions. */
 export function generatorOf(bundle: Bundle, options: OpenOptions = {}): BundleGenerator {
-  const { variant, threads } = options;
+  const { variant, threads, mostRows } = options;
   const open = ({ model, externalData }: GraphFiles) =>
     createSession(model, { weights: externalData[0]?.data, threads });
   let pair: Promise<Sessions | undefined> | undefined;
   const runner = sessionsRunner({
     bundle,
     variant,
+    mostRows,
     async openSession(graph, name) {
       if (options.joint && PAIR.some(each => each === name)) pair ??= openPair(bundle, open, variant);
       return (await pair)?.[name] ?? (await open(graph));
