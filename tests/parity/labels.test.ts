@@ -30,7 +30,7 @@ beforeAll(async () => {
     const run = await train({ family: name, data, configuration, training, steps, engine, runs: folder, name });
     await exportBundle(run.folder, { out: models, name });
   };
-  await make('ac-gan', { latent: 4, generatorWidth: 6, hidden: 16, discriminatorWidth: 6, levels: 1 }, 200);
+  await make('ac-gan', { latent: 4, width: 6, hidden: 16, levels: 1 }, 200);
   await make('classifier', { convolutions: [{ channels: 6, stride: 2 }], features: 16, dropout: 0 }, 100);
   served = await serve({ models });
 }, 120_000);

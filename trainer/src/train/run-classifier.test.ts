@@ -21,7 +21,7 @@ describe('a run whose samples a classifier judges', () => {
   const figures: Readonly<Record<string, number>>[] = [];
   const gan = (name: string, steps: number) => ({
     ...{ family: 'ac-gan', data: dataset, runs: folder, name, steps, engine, classifier },
-    configuration: { latent: 4, generatorWidth: 6, hidden: 16, discriminatorWidth: 6, levels: 1 },
+    configuration: { latent: 4, width: 6, hidden: 16, levels: 1 },
     training: { batch: 30, optimiser: { learningRate: 2e-3 }, parameterAverage: 0.9, evaluateEvery: 60 },
   });
 
