@@ -51,6 +51,16 @@ it('anomaly.sh prints a p-value, a decision and a map', async () => {
   expect(results[0].scores[0].pValue).toBeGreaterThan(0.01);
   expect(results[0].scores[0].decision).toBe('normal');
   expect(results[0].map.shape).toEqual([28, 28]);
+  // What README says comes back: numbers to its places, base64 shortened.
+  const [shown] = JSON.parse(example('anomaly.json')).results;
+  const { value, pValue, ...rest } = results[0].scores[0];
+  const { value: shownValue, pValue: shownP, ...shownRest } = shown.scores[0];
+  expect(value).toBeCloseTo(shownValue, 2);
+  expect(pValue).toBeCloseTo(shownP, 4);
+  expect(rest).toEqual(shownRest);
+  const beginning = (text: string) => text.replace(/\.\.\.$/, '');
+  expect(results[0].map.data.startsWith(beginning(shown.map.data))).toBe(true);
+  expect(results[0].mapImage.startsWith(beginning(shown.mapImage))).toBe(true);
 });
 
 it('inference.sh samples over the Open Inference Protocol', async () => {

@@ -199,6 +199,16 @@ test('an anomaly comes with p-value, decision and, on request, a map and a heat 
   expect(await sharp(Buffer.from(await heat.arrayBuffer())).metadata()).toMatchObject({ width: 16, height: 16 });
 });
 
+test('a parameter that is repeated is a list, and an error where the field is none', async () => {
+  const png = Uint8Array.from(await picture());
+  const ask = (query: string) => serving.post(`/v1/models/tiny:anomaly?${query}`, png, { 'content-type': 'image/png' });
+  const both = await (await ask('scores=nll&scores=reconstruction')).json();
+  expect(both).toEqual(await (await ask('scores=nll,reconstruction')).json());
+  const twice = await ask('alpha=0.1&alpha=0.2');
+  expect(twice.status).toBe(400);
+  expect(await twice.json()).toMatchObject({ error: { reason: 'INVALID_ARGUMENT', field: 'alpha' } });
+});
+
 test('pictures of another size are refused unless fit says how, and invert swaps black and white', async () => {
   const large = Uint8Array.from(
     await sharp(await picture())

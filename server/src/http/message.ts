@@ -67,12 +67,14 @@ export class MessageReader<Request> {
     return message;
   }
 
-  /** Parameters of a URL or a form as JSON: the schema decides what a text stands for. */
+  /** Parameters of a URL or a form as JSON: the schema decides what a text stands for. One that is repeated is a list. */
   #fieldsOf(parameters: Iterable<readonly [string, string]>): Fields {
+    const texts = new Map<string, string>();
+    for (const [name, text] of parameters) texts.set(name, texts.has(name) ? `${texts.get(name)},${text}` : text);
     const schemas = new Map(Object.entries(this.verb.requestSchema.shape));
     const fields = new Map<string, unknown>();
     const inputs = new Map<string, unknown>();
-    for (const [name, text] of parameters) {
+    for (const [name, text] of texts) {
       if (name === 'fit') inputs.set(name, text);
       else if (name === 'invert') inputs.set(name, text === 'true' || text);
       else {
