@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { generator as wire } from '@genserve/proto/wire';
 import { float32 } from '@genserve/runtime';
 import { connect, loadGenerator } from '@genserve/sdk';
-import { compiledEngine, exportBundle, openDataset, train } from '@genserve/trainer';
+import { openDataset } from '@genserve/trainer';
 import { credentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { side, writeBands } from '../support/bands.js';
+import { bandModels, CODES } from '../support/band-models.js';
+import { side } from '../support/bands.js';
 import { genserve } from '../support/command.js';
 import { type ServedModels, serve } from '../support/serve.js';
 
@@ -16,7 +17,6 @@ const count = 6;
 const seed = 3;
 const label = [0, 1, 2, 0, 1, 2];
 const name = 'vq-vae';
-const CODES = 6;
 
 let folder: string;
 let served: ServedModels;
@@ -24,15 +24,7 @@ let pictures: Float32Array<ArrayBuffer>;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'genserve-codes-'));
-  const data = join(folder, 'bands');
-  await writeBands(data, 120);
-  const prior = { channels: 6, layers: 1, size: 3, firstSize: 3, head: 8 };
-  const run = await train({
-    ...{ family: name, data, steps: 60, runs: folder, name, engine: compiledEngine({ threads: 1 }) },
-    configuration: { channels: 8, levels: 1, blocks: 1, blockChannels: 4, codes: CODES, dimensions: 4, prior },
-    training: { batch: 30, optimiser: { learningRate: 4e-3 }, evaluationRows: 6 },
-  });
-  await exportBundle(run.folder, { out: join(folder, 'models'), name });
+  const data = await bandModels(folder, [name]);
   served = await serve({ models: join(folder, 'models') });
   pictures = (await (await openDataset(data)).test.read([...Array(count).keys()])).data;
 }, 120_000);

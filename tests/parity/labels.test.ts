@@ -3,11 +3,13 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { generator as wire } from '@genserve/proto/wire';
+import { inference, generator as wire } from '@genserve/proto/wire';
 import { connect, loadGenerator } from '@genserve/sdk';
-import { compiledEngine, exportBundle, openDataset, train } from '@genserve/trainer';
+import { openDataset } from '@genserve/trainer';
+import { credentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { classes, classesOf, side, writeBands } from '../support/bands.js';
+import { bandModels } from '../support/band-models.js';
+import { classes, classesOf, side } from '../support/bands.js';
 import { genserve } from '../support/command.js';
 import { samplesOverGrpc } from '../support/grpc-samples.js';
 import { type ServedModels, serve } from '../support/serve.js';
@@ -21,18 +23,8 @@ let served: ServedModels;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'genserve-labels-'));
-  const data = join(folder, 'bands');
-  await writeBands(data, 120);
-  const models = join(folder, 'models');
-  const make = async (name: string, configuration: object, steps: number) => {
-    const training = { batch: 30, optimiser: { learningRate: 2e-3 }, parameterAverage: 0.9, evaluationRows: 6 };
-    const engine = compiledEngine({ threads: 1 });
-    const run = await train({ family: name, data, configuration, training, steps, engine, runs: folder, name });
-    await exportBundle(run.folder, { out: models, name });
-  };
-  await make('ac-gan', { latent: 4, width: 6, hidden: 16, levels: 1 }, 200);
-  await make('classifier', { convolutions: [{ channels: 6, stride: 2 }], features: 16, dropout: 0 }, 100);
-  served = await serve({ models });
+  await bandModels(folder, ['ac-gan', 'classifier']);
+  served = await serve({ models: join(folder, 'models') });
 }, 120_000);
 afterAll(async () => {
   await served[Symbol.asyncDispose]();
@@ -44,16 +36,23 @@ function overGrpc(): Promise<Float32Array> {
   return samplesOverGrpc(served, client => client.generate(request));
 }
 
+/** The one output of an operation as a model of the Open Inference Protocol, the same over HTTP and over gRPC. */
 async function infer(model: string, pictures: Float32Array): Promise<number[]> {
-  const inputs = [{ name: 'x', datatype: 'FP32', shape: [count, side, side, 1], data: [...pictures] }];
-  const body = JSON.stringify({ inputs });
-  const answer = await fetch(`${served.url}v2/models/${model}/infer`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body,
-  });
+  const head = { name: 'x', datatype: 'FP32', shape: [count, side, side, 1] };
+  const body = JSON.stringify({ inputs: [{ ...head, data: [...pictures] }] });
+  const headers = { 'content-type': 'application/json' };
+  const answer = await fetch(`${served.url}v2/models/${model}/infer`, { method: 'POST', headers, body });
   expect(answer.status).toBe(200);
-  return (await answer.json()).outputs[0].data;
+  const { data } = (await answer.json()).outputs[0];
+  const contents = { fp32Contents: [...pictures] };
+  const request = inference.ModelInferRequest.fromPartial({ modelName: model, inputs: [{ ...head, contents }] });
+  const client = new inference.GRPCInferenceServiceClient(served.grpcAddress, credentials.createInsecure());
+  const { rawOutputContents } = await new Promise<inference.ModelInferResponse>((resolve, reject) => {
+    client.modelInfer(request, (error, response) => (error ? reject(error) : resolve(response)));
+  });
+  client.close();
+  expect([...new Float32Array(Uint8Array.from(rawOutputContents[0]!).buffer)]).toEqual(data);
+  return data;
 }
 
 describe('a model that knows classes', () => {
