@@ -23,6 +23,18 @@ export function isScoring(operation: string): boolean {
   return /^(log_prob|background_log_prob|critic|classify|features)/.test(operation);
 }
 
+/** The class that `uniform`, 0 to 1, falls into where each has its share of the whole. */
+export function labelAt(shares: readonly number[], uniform: number): number {
+  let left = uniform * shares.reduce((sum, share) => sum + share, 0);
+  let label = 0;
+  for (const share of shares.slice(0, -1)) {
+    left -= share;
+    if (left < 0) break;
+    label++;
+  }
+  return label;
+}
+
 /** Operations that draw an absent label from the training frequencies; others feed the port's default, -1. */
 const DRAWS_LABEL = /^(sample|decode|complete)/;
 
@@ -112,19 +124,11 @@ export class OperationInputs {
   #drawLabels(rows: readonly StepRow[], labels: Float32Array | Int32Array): void {
     if (!this.#labels) return;
     const { stream, frequencies } = this.#labels;
-    const total = frequencies.reduce((sum, share) => sum + share, 0);
     const uniform = new Float32Array(1);
     rows.forEach(({ sample }, row) => {
       if (labels[row] !== -1) return;
       stream.fill(uniform, sample);
-      let left = uniform[0]! * total;
-      let label = 0;
-      for (const share of frequencies.slice(0, -1)) {
-        left -= share;
-        if (left < 0) break;
-        label++;
-      }
-      labels[row] = label;
+      labels[row] = labelAt(frequencies, uniform[0]!);
     });
   }
 

@@ -3,16 +3,13 @@ import { type BundleGenerator, findOperation, float32, type Tensor } from '@gens
 import { rowsInOrder } from '../data/batches.js';
 import type { Dataset, Split } from '../data/dataset.js';
 import { squaredDistance } from './distance.js';
+import type { RowOptions } from './row-chunks.js';
 import { variance } from './summary.js';
 
-export interface LatentEvaluationOptions {
+export interface LatentEvaluationOptions extends RowOptions {
   readonly split?: 'train' | 'calibration' | 'test' | undefined;
-  /** First rows of the split; all when absent. */
-  readonly limit?: number | undefined;
   /** Of the binarisation; 0 when absent. */
   readonly seed?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 export interface LatentEvaluation {

@@ -1,7 +1,7 @@
 // Looks at a run from outside while it trains: held-out figures and a sheet of samples or translations, with averaged
 // parameters.
 import { join } from 'node:path';
-import { type Domain, fillNoise, float32, type Tensor, type Tensors } from '@genserve/runtime';
+import { type Domain, fillNoise, float32, labelAt, type Tensor, type Tensors } from '@genserve/runtime';
 import { rowsInOrder } from '../data/batches.js';
 import type { Dataset, Rows } from '../data/dataset.js';
 import type { Engine, Executable } from '../engine/engine.js';
@@ -114,7 +114,9 @@ export class Monitor {
     const { count } = this.curve;
     const parts: Float32Array[] = [];
     for (let first = 0; first < count; first += batch) {
-      const outputs = await executable.run(this.#feeds(operation, batch, JUDGED_FROM + first), averaged);
+      const place = { firstIndex: JUDGED_FROM + first, count: batch };
+      const feeds = this.#feeds(operation, batch, place.firstIndex, this.#drawnLabels(place));
+      const outputs = await executable.run(feeds, averaged);
       parts.push(atByteLevels(outputOf(operation, outputs, 'data')));
     }
     const width = parts[0]!.length / batch;
@@ -166,7 +168,16 @@ export class Monitor {
     return this.model.conditions.find(({ kind }) => kind === 'label')?.size ?? 0;
   }
 
-  #feeds(operation: OperationSpec, batch: number, firstIndex: number, rows?: Rows): Tensors {
+  /** As often as the training data have them: independent of each other, as the measures take samples to be. */
+  #drawnLabels(place: { readonly firstIndex: number; readonly count: number }): Pick<Rows, 'labels'> {
+    const { frequencies } = this.dataset;
+    if (frequencies.length === 0) return {};
+    const { seed } = this.record;
+    const uniform = fillNoise({ seed, name: 'label', distribution: 'uniform', shape: [1], ...place });
+    return { labels: Int32Array.from(uniform, each => labelAt(frequencies, each)) };
+  }
+
+  #feeds(operation: OperationSpec, batch: number, firstIndex: number, rows?: Partial<Rows>): Tensors {
     const feed = (port: PortSpec): Tensor => {
       const shape = portShape(port).map(size => (size === 'batch' ? batch : size));
       const noise = this.model.noises.find(({ name }) => name === port.name);
@@ -174,11 +185,10 @@ export class Monitor {
         const values = fillNoise({ ...noise, seed: this.record.seed, firstIndex, count: batch });
         return { dtype: 'float32', shape, data: values };
       }
-      if (port.role === 'data' && rows) return { dtype: 'float32', shape, data: rows.data };
+      if (port.role === 'data' && rows?.data) return { dtype: 'float32', shape, data: rows.data };
       if (port.role === 'label' && (rows?.labels || this.#classes > 0)) {
         // Samples show the classes in turn.
-        const labels =
-          rows?.labels ?? Int32Array.from({ length: batch }, (_, row) => (firstIndex + row) % this.#classes);
+        const labels = rows?.labels ?? Int32Array.from({ length: batch }, (_, row) => row % this.#classes);
         return { dtype: 'int32', shape, data: labels };
       }
       if (port.role === 'vector' && rows?.vectors) return { dtype: 'float32', shape, data: rows.vectors };

@@ -2,6 +2,7 @@
 import { type BundleGenerator, type Domain, GenserveError, invalid } from '@genserve/runtime';
 import type { Dataset } from '../../data/dataset.js';
 import { absoluteDistance, squaredDistance } from '../distance.js';
+import type { RowOptions } from '../row-chunks.js';
 import { compare, type Judged, LEAST_ROWS, PRECISION_ROWS, referenceOf } from './compare.js';
 import { meanCriticScore } from './critic.js';
 import { type GanTrainOptions, ganTrain, STEP_ROWS } from './gan-train.js';
@@ -10,18 +11,15 @@ import { memorisation, NearestDistances } from './memorisation.js';
 import { drawRows, type Pictures, readPictures, reconstructed } from './pictures.js';
 import { type RowSet, rowRange } from './row-set.js';
 
-export interface MeasureOptions {
+export interface MeasureOptions extends Omit<RowOptions, 'limit'> {
   /** 'test' when absent: what samples are compared with. */
   readonly split?: 'train' | 'calibration' | 'test' | undefined;
   /** Of the rows of data, of pairs and of binarisation; 0 when absent. */
   readonly seed?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
   /** Steps of training a classifier on the samples, and one on real rows: GAN-train accuracy; none when absent. */
   readonly ganTrainSteps?: number | undefined;
   /** Of those trainings; all cores when absent. */
   readonly threads?: number | undefined;
-  /** Rows that were judged or trained on. */
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 export interface SampleMeasures {

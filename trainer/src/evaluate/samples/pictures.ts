@@ -1,7 +1,6 @@
 // Pictures to be measured: drawn from a bundle, made from data by it, or read from data.
 import {
   type BundleGenerator,
-  classCount,
   type Domain,
   domainShape,
   float32,
@@ -31,23 +30,23 @@ const SAMPLES = 10_000;
 const ROWS_PER_CHUNK = 200;
 
 /**
- * `count` samples of a bundle, 10,000 when absent, of its classes in turn where it knows classes: at 256 levels, as picture
- * files hold them and real data have them.
+ * `count` samples of a bundle, 10,000 when absent, at 256 levels, as picture files hold them and real data have them. Where
+ * it knows classes they are drawn as often as the training data have them: of classes in turn, rows would not be independent,
+ * and the kernel distance, which takes pairs of rows for that, would come out too small.
  */
 export async function drawPictures(
   generator: BundleGenerator,
   { count = SAMPLES, seed = 0, signal }: DrawOptions & { readonly count?: number | undefined },
 ): Promise<Pictures> {
-  const classes = classCount(generator.manifest);
-  const labels = Array.from({ length: count }, (_, row) => (classes > 0 ? row % classes : -1));
+  const labels: number[] = [];
   let images: Float32Array | undefined;
   for (let first = 0; first < count; first += ROWS_PER_CHUNK) {
-    const part = labels.slice(first, first + ROWS_PER_CHUNK);
-    const label = classes > 0 ? part : undefined;
-    const { data } = await generator.sample({ count: part.length, firstIndex: first, label, seed, signal });
-    const width = data.data.length / part.length;
+    const rows = Math.min(ROWS_PER_CHUNK, count - first);
+    const { data, labels: drawn } = await generator.sample({ count: rows, firstIndex: first, seed, signal });
+    const width = data.data.length / rows;
     images ??= new Float32Array(count * width);
     images.set(atByteLevels(data), first * width);
+    labels.push(...(drawn ?? new Array<number>(rows).fill(-1)));
   }
   const data = images ?? new Float32Array(0);
   return { images: { count, width: data.length / count, data }, labels };

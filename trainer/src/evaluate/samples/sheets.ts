@@ -13,15 +13,14 @@ import {
 import { rowsInOrder } from '../../data/batches.js';
 import type { Split } from '../../data/dataset.js';
 import { interleave, writeSheet } from '../../export/sheet.js';
+import type { RowOptions } from '../row-chunks.js';
 import { translationSheet } from '../translation.js';
 
-export interface SheetOptions {
+export interface SheetOptions extends Omit<RowOptions, 'limit'> {
   /** Folder that the sheets are written to. */
   readonly out: string;
   /** 0 when absent. */
   readonly seed?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 export interface Sheet {
