@@ -25,7 +25,7 @@ const families = {
   maf: { layers: 1, hidden: [8], blocks: 2 },
   dcgan: { latent: 4, width: 4, levels: 1, hidden: 8 },
   'wgan-gp': { latent: 4, generatorWidth: 4, criticWidth: 4, levels: 1, criticSteps: 1 },
-  'ac-gan': { latent: 4, generatorWidth: 4, hidden: 8, discriminatorWidth: 4, levels: 1 },
+  'ac-gan': { latent: 4, width: 4, hidden: 8, levels: 1 },
   classifier: { convolutions: [{ channels: 4, stride: 2 }], features: 8 },
   'vq-vae': { channels: 8, levels: 1, blocks: 1, blockChannels: 4, codes: 4, dimensions: 4 },
   pix2pix: { width: 4, widest: 2, levels: 2, discriminatorWidth: 4, dropoutLevels: 1 },
