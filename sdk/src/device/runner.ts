@@ -35,7 +35,7 @@ export interface DeviceOptions {
 /** A step should take this long at most. */
 const STEP_MS = 200;
 /** More gain nothing in speed; and the page makes the noise of one step, and takes the pictures of one, during another. */
-const GREATEST_ROWS = 32;
+const GREATEST_ROWS = 64;
 /** What one thread of WASM does in a millisecond, until there is a measurement: multiply-accumulates. */
 const MACS_PER_MS = 1.5e6;
 
