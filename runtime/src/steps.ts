@@ -50,7 +50,7 @@ export async function* stepParts(
     const outputs = await runner.run(name, inputs, { signal });
     for (const port of operation.outputs)
       if (port.role !== 'state' && !outputs[port.name])
-        throw new GenserveError('INTERNAL', `the graph of ${operation.name} gave no output ${port.name}`);
+        throw new GenserveError('INTERNAL', `${operation.name} gave no output ${port.name}`);
     return outputs;
   };
   if (operation.members.length > 0) {

@@ -58,7 +58,8 @@ export async function infer(
     return place < 0 ? name : `inputs[${place}]`;
   };
   const feeds = buildFeeds(model.manifest, operation, rows, given, { seed, firstIndex, fieldOf });
-  const outputs = await runRows(found, giving(names, services.runnerFor(model, scope)), feeds, rows, scope.signal);
+  const runner = withState(names, services.runnerFor(model, scope), operation);
+  const outputs = await runRows(found, runner, feeds, rows, scope.signal);
   const drew = operation.inputs.some(port => port.role === 'noise' && given[port.name] === undefined);
   return {
     model: request.model,
@@ -86,9 +87,11 @@ function chooseOutputs(operation: Operation, asked: InferenceRequest['outputs'])
   return asked.length > 0 ? asked.map(({ name }) => name) : known;
 }
 
-/** Runs give these outputs. */
-function giving(outputs: readonly string[], runner: Runner): Runner {
-  return { ...runner, run: (operation, feeds, options) => runner.run(operation, feeds, { ...options, outputs }) };
+/** Runs give the state that is among `names`, beside all that is not state. */
+function withState(names: readonly string[], runner: Runner, operation: Operation): Runner {
+  const given = operation.outputs.filter(({ name, role }) => role !== 'state' || names.includes(name));
+  const outputs = given.map(({ name }) => name);
+  return { ...runner, run: (member, feeds, options) => runner.run(member, feeds, { ...options, outputs }) };
 }
 
 /** The next step is under way while one is awaited, so that the executor need not wait in between. */
