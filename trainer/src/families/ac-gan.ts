@@ -5,8 +5,8 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { z } from 'zod';
 import { convolutionalDiscriminator, convolutionalGenerator } from '../adversarial/convolutional.js';
+import { convolutionalGame, smallGame } from '../adversarial/convolutional-game.js';
 import {
-  AVERAGE,
   game,
   imageGanOperations,
   latentNoise,
@@ -15,7 +15,7 @@ import {
   tanhPixels,
   toSymmetric,
 } from '../adversarial/image-gan.js';
-import { instanceNoise, instanceNoiseSettings } from '../adversarial/instance-noise.js';
+import { instanceNoise } from '../adversarial/instance-noise.js';
 import { discriminatorLoss, generatorLoss, isCorrect, labelLoss } from '../adversarial/losses.js';
 import type { Family, NoiseSpec } from '../family.js';
 import type { NormMode } from '../nn/batch-norm.js';
@@ -24,36 +24,15 @@ import { tf } from '../trace/tensorflow.js';
 import { classCount, imageOf, imagePort } from './image-data.js';
 
 const configuration = z.strictObject({
-  /** Size of the noise z. */
-  latent: z.int().positive().default(100),
-  /** Feature maps next to the picture; each level further has twice as many. */
-  width: z.int().positive().default(64),
-  /** Times that the picture is halved: 28 -> 14 -> 7. */
-  levels: z.int().min(1).max(6).default(2),
-  /** Units of a dense layer between maps and z, and between maps and the two heads; 0 for none. */
-  hidden: z.int().min(0).default(1024),
-  /** Height and width of the filters. */
-  size: z.int().min(2).default(5),
+  ...convolutionalGame,
   /** Weights of the class in the discriminator's and in the generator's loss: far above 1, classes collapse. */
   discriminatorClassWeight: z.number().min(0).default(1),
   generatorClassWeight: z.number().min(0).default(1),
-  /** Decay of the running statistics of batch normalisation. */
-  normDecay: z.number().min(0).lt(1).default(AVERAGE),
-  /** Real pictures count as real with probability 1 - labelSmoothing. */
-  labelSmoothing: z.number().min(0).max(0.5).default(0),
-  instanceNoise: instanceNoiseSettings,
-  /** Updates of each network in a training step. */
-  discriminatorSteps: z.int().positive().default(1),
-  generatorSteps: z.int().positive().default(1),
 });
 
 export type AcGanConfiguration = z.infer<typeof configuration>;
 
-const presets = {
-  /** What ships: a bundle of at most 4 MB in float16 on MNIST. */
-  small: { width: 32, hidden: 256 },
-  wide: {},
-};
+const presets = { small: smallGame, wide: {} };
 
 export const acGan: Family<AcGanConfiguration> = {
   name: 'ac-gan',

@@ -3,8 +3,8 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { z } from 'zod';
 import { convolutionalDiscriminator, convolutionalGenerator } from '../adversarial/convolutional.js';
+import { convolutionalGame, smallGame } from '../adversarial/convolutional-game.js';
 import {
-  AVERAGE,
   game,
   imageGanOperations,
   latentNoise,
@@ -13,7 +13,7 @@ import {
   tanhPixels,
   toSymmetric,
 } from '../adversarial/image-gan.js';
-import { instanceNoise, instanceNoiseSettings } from '../adversarial/instance-noise.js';
+import { instanceNoise } from '../adversarial/instance-noise.js';
 import { discriminatorLoss, generatorLoss } from '../adversarial/losses.js';
 import type { Family } from '../family.js';
 import type { NormMode } from '../nn/batch-norm.js';
@@ -22,37 +22,17 @@ import { tf } from '../trace/tensorflow.js';
 import { imageOf } from './image-data.js';
 
 const configuration = z.strictObject({
-  /** Size of the noise z. */
-  latent: z.int().positive().default(100),
-  /** Feature maps next to the picture; each level further has twice as many. */
-  width: z.int().positive().default(64),
-  /** Times that the picture is halved: 28 -> 14 -> 7. */
-  levels: z.int().min(1).max(6).default(2),
-  /** Units of a dense layer between maps and z, and between maps and the verdict; 0 for none. */
-  hidden: z.int().min(0).default(1024),
-  /** Height and width of the filters. */
-  size: z.int().min(2).default(5),
+  ...convolutionalGame,
   /** 'none': the verdict on a picture does not depend on those beside it, as a score must not. */
   discriminatorNorm: z.enum(['batch', 'none']).default('batch'),
-  /** Decay of the running statistics of batch normalisation. */
-  normDecay: z.number().min(0).lt(1).default(AVERAGE),
-  /** Real pictures count as real with probability 1 - labelSmoothing (one-sided: Salimans et al. 2016, sec. 3.4). */
-  labelSmoothing: z.number().min(0).max(0.5).default(0),
-  instanceNoise: instanceNoiseSettings,
-  /** Updates of each network in a training step. */
-  discriminatorSteps: z.int().positive().default(1),
-  generatorSteps: z.int().positive().default(1),
 });
 
 export type DcganConfiguration = z.infer<typeof configuration>;
 
-const small = { width: 32, hidden: 256 };
-
 const presets = {
-  /** What ships: a bundle of at most 4 MB in float16 on MNIST. */
-  small,
+  small: smallGame,
   /** For anomaly scores by the discriminator: batch statistics tell real batches from generated ones too easily. */
-  scoring: { ...small, discriminatorNorm: 'none' },
+  scoring: { ...smallGame, discriminatorNorm: 'none' },
   /** The size that the authors' code has for MNIST. */
   paper: { width: 64, hidden: 1024 },
 };
