@@ -116,6 +116,12 @@ describe('genserve', () => {
     ],
     [['train', ...vae, '--steps', '1', '--backend', 'cpu'], 2, 'INVALID_ARGUMENT: backend', '--device'],
     [['resume', 'runs/none'], 2, 'INVALID_ARGUMENT: run', 'runs/none'],
+    [
+      ['export', 'runs/tiny', '--ensemble', 'runs/tiny'],
+      2,
+      'INVALID_ARGUMENT: ensemble',
+      'they are one model, not two',
+    ],
   ])('says of %j what is wrong and what would be right, with exit code %i', async (words, code, reason, hint) => {
     const outcome = await genserve(folder, ...words);
     expect(outcome.stderr).toContain(reason);

@@ -31,6 +31,7 @@ import { buildModel } from '../train/run.js';
 import { type RunRecord, readRunRecord, runPaths } from '../train/run-folder.js';
 import { reopenDataset } from '../train/train.js';
 import { modelCard } from './card.js';
+import { type Member, readMembers } from './ensemble.js';
 import { halfPrecision } from './float16.js';
 import { generatorOf } from './open.js';
 import { operationProgram, portShape } from './operation-program.js';
@@ -53,6 +54,8 @@ export interface ExportOptions {
   /** Needed where the run was started with a Dataset or Family of the caller's own. */
   readonly dataset?: Dataset | undefined;
   readonly family?: Family | undefined;
+  /** Folders of further runs of the same model from other seeds, up to four: their likelihoods give the score WAIC. */
+  readonly ensemble?: readonly string[] | undefined;
   /** Called when a stage begins, and again with how many of its rows are done where it goes through rows. */
   readonly onProgress?: ((stage: ExportStage, done?: number, total?: number) => void) | undefined;
   readonly onWarning?: ((message: string) => void) | undefined;
@@ -76,13 +79,18 @@ export async function exportBundle(runFolder: string, options: ExportOptions = {
   const dataset = await reopenDataset(record, options.dataset);
   options.onProgress?.('trace');
   const { family, model, variables } = buildModel(record, options.family ?? (await familyOf(record)));
+  const members = await readMembers(record, family, options.ensemble ?? []);
   const programs = model.operations.map(operation => operationProgram(operation, variables));
+  const memberPrograms = members.map(member => operationProgram(member.operation, member.variables));
   const state = averagedState(checkpoint.state);
-  const graphs = exportOperations(programs, state);
+  const states = new Map([state, ...members.map(member => member.state)].flatMap(each => [...each]));
+  const graphs = exportOperations([...programs, ...memberPrograms], states);
   const files = graphFiles(graphs);
+  // What a further run starts from is the first model alone.
   files.set(PARAMETERS_FILE, indexParameters(programs, variables, state, graphs));
 
-  const draft = describe({ record, family, model, graphs, dataset, position: checkpoint.position, options, files });
+  const { position } = checkpoint;
+  const draft = describe({ record, family, model, members, graphs, dataset, position, options, files });
   const generator = await openDraft(draft, files);
   try {
     const prepared = await prepareScores(generator, dataset, {
@@ -134,6 +142,7 @@ interface Parts {
   readonly record: RunRecord;
   readonly family: Family;
   readonly model: Model;
+  readonly members: readonly Member[];
   readonly graphs: OperationGraphs;
   readonly dataset: Dataset;
   readonly position: Position;
@@ -142,8 +151,9 @@ interface Parts {
 }
 
 /** The manifest but for what must be computed with the graphs: calibration, recorded values, figures. */
-function describe({ record, family, model, graphs, dataset, position, options, files }: Parts): Manifest {
-  const operations = model.operations.map((spec): Operation => {
+function describe({ record, family, model, members, graphs, dataset, position, options, files }: Parts): Manifest {
+  const specs = [...model.operations, ...members.map(member => member.operation)];
+  const operations = specs.map((spec): Operation => {
     const { cost } = graphs.operations.find(graph => graph.name === spec.name)!;
     return {
       name: spec.name,
@@ -184,11 +194,20 @@ function describe({ record, family, model, graphs, dataset, position, options, f
       metrics: {},
       versions: record.versions,
       created: new Date().toISOString(),
-      configuration: JSON.stringify({ configuration: record.configuration, training: record.training }),
+      configuration: JSON.stringify({
+        configuration: record.configuration,
+        training: record.training,
+        ...(members.length > 0 && { ensemble: members.map(({ seed, steps }) => ({ seed, steps })) }),
+      }),
       command: record.command,
     },
-    description: options.description ?? `${family.name} trained on ${dataset.name}.`,
+    description: options.description ?? descriptionOf(family, dataset, members),
   };
+}
+
+function descriptionOf(family: Family, dataset: Dataset, members: readonly Member[]): string {
+  const ensemble = members.length > 0 ? `, with ${members.length} more of other seeds for the score waic` : '';
+  return `${family.name} trained on ${dataset.name}${ensemble}.`;
 }
 
 /** A label that the caller leaves out is drawn as often as the training data have it. */
