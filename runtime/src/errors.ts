@@ -7,10 +7,9 @@ export interface ReasonRow {
    * 8 RESOURCE_EXHAUSTED, 12 UNIMPLEMENTED, 13 INTERNAL, 14 UNAVAILABLE, 16 UNAUTHENTICATED.
    */
   readonly grpc: number;
-  readonly retry: boolean;
 }
 
-const row = (http: number, grpc: number, retry = false): ReasonRow => ({ http, grpc, retry });
+const row = (http: number, grpc: number): ReasonRow => ({ http, grpc });
 const local = row(500, 13);
 
 /** Every failure that a user can meet. The last group never crosses the wire on its own; its rows are for completeness. */
@@ -23,17 +22,17 @@ export const REASONS = {
   OPERATION_UNSUPPORTED: row(501, 12),
   PAYLOAD_TOO_LARGE: row(413, 8),
   UNSUPPORTED_MEDIA_TYPE: row(415, 3),
-  OVERLOADED: row(429, 8, true),
+  OVERLOADED: row(429, 8),
   CANCELLED: row(499, 1),
-  DEADLINE_EXCEEDED: row(504, 4, true),
-  MODEL_UNAVAILABLE: row(503, 14, true),
-  EXECUTOR_LOST: row(503, 14, true),
+  DEADLINE_EXCEEDED: row(504, 4),
+  MODEL_UNAVAILABLE: row(503, 14),
+  EXECUTOR_LOST: row(503, 14),
   INTERNAL: row(500, 13),
   BUNDLE_INVALID: local,
   INTEGRITY_MISMATCH: local,
-  ASSET_UNREACHABLE: row(500, 13, true),
+  ASSET_UNREACHABLE: row(500, 13),
   BACKEND_UNAVAILABLE: local,
-  DEVICE_LOST: row(500, 13, true),
+  DEVICE_LOST: row(500, 13),
   OUT_OF_MEMORY: local,
   STORAGE_FULL: local,
   NON_FINITE: local,
@@ -41,6 +40,16 @@ export const REASONS = {
 } as const satisfies Record<string, ReasonRow>;
 
 export type Reason = keyof typeof REASONS;
+
+/** Where the same request may succeed later. Apart from the table, which pages without a server need not download. */
+const RETRYABLE: readonly Reason[] = [
+  'OVERLOADED',
+  'DEADLINE_EXCEEDED',
+  'MODEL_UNAVAILABLE',
+  'EXECUTOR_LOST',
+  'ASSET_UNREACHABLE',
+  'DEVICE_LOST',
+];
 
 export interface ErrorDetails {
   /** Path of the field that was wrong, e.g. "inputs.tensor.shape". */
@@ -52,7 +61,7 @@ export interface ErrorDetails {
 
 /** What crosses a worker, a process and the wire. */
 export interface ErrorJson {
-  readonly reason: string;
+  readonly reason: Reason;
   readonly message: string;
   readonly field?: string | undefined;
   readonly requestId?: string | undefined;
@@ -79,7 +88,7 @@ export class GenserveError extends Error {
 
   /** Whether the same request may succeed later. */
   get retryable(): boolean {
-    return REASONS[this.reason].retry;
+    return RETRYABLE.includes(this.reason);
   }
 
   toJSON(): ErrorJson {
@@ -88,7 +97,7 @@ export class GenserveError extends Error {
   }
 
   static fromJSON(json: ErrorJson): GenserveError {
-    return new GenserveError(isReason(json.reason) ? json.reason : 'INTERNAL', json.message, json);
+    return new GenserveError(json.reason, json.message, json);
   }
 
   /** `error` itself, or INTERNAL around what was not ours. */

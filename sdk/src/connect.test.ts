@@ -184,6 +184,11 @@ describe('what goes wrong', () => {
     expect(seen).toHaveLength(1);
   });
 
+  it('is INTERNAL for a reason that is not known here, of a newer server', async () => {
+    script.push(failing(400, 'FROM_THE_FUTURE'));
+    expect(await failureOf(remote.sample())).toMatchObject({ reason: 'INTERNAL', message: 'FROM_THE_FUTURE it is' });
+  });
+
   it('is tried again no sooner than the server asks', async () => {
     script.push(failing(429, 'OVERLOADED', { 'retry-after': '1' }), json(samples));
     const start = performance.now();

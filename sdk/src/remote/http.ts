@@ -2,6 +2,7 @@
 import {
   abortError,
   decodeBody,
+  type ErrorJson,
   encodeBody,
   FrameReader,
   GenserveError,
@@ -194,18 +195,13 @@ class LineReader {
   }
 }
 
-interface ErrorFields {
-  readonly reason: string;
-  readonly message: string;
-  readonly field?: string;
-  readonly requestId?: string;
-}
-
-function errorOf(body: unknown): ErrorFields | undefined {
+/** The server's error body: contract, section 9. A reason that is not known here, of a newer server, is INTERNAL. */
+function errorOf(body: unknown): ErrorJson | undefined {
   if (typeof body !== 'object' || body === null || !('error' in body)) return undefined;
   const { error } = body;
-  const named = typeof error === 'object' && error !== null && 'reason' in error && 'message' in error;
-  return named ? (error as ErrorFields) : undefined; // the server's error body: contract, section 9
+  if (typeof error !== 'object' || error === null || !('reason' in error && 'message' in error)) return undefined;
+  const reason = String(error.reason);
+  return { ...error, reason: isReason(reason) ? reason : 'INTERNAL', message: String(error.message) };
 }
 
 /** The server's own error, or the nearest reason to the status that something between us and it gave. */
@@ -214,10 +210,7 @@ async function readError(response: Response, url: string): Promise<GenserveError
   const retryAfterMs = Number.isFinite(seconds) ? seconds * 1000 : undefined;
   const body: unknown = await response.json().catch(() => undefined);
   const error = errorOf(body);
-  if (error) {
-    const reason = isReason(error.reason) ? error.reason : 'INTERNAL';
-    return new GenserveError(reason, error.message, { ...error, retryAfterMs });
-  }
+  if (error) return GenserveError.fromJSON({ ...error, retryAfterMs });
   const { status } = response;
   const reason =
     status === 502
