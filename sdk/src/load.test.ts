@@ -124,10 +124,13 @@ describe('the choice of backend', () => {
 describe('loading', () => {
   it('fetches each file once, and only what is needed to run', async () => {
     server.requests.length = 0;
-    await using generator = await loadGenerator(server.url('tiny/1'));
-    await generator.reconstruct((await generator.sample({ seed: 1 })).data);
-    expect(server.requests.toSorted()).toEqual(
-      ['manifest.json', ...generator.manifest.files.map(({ path }) => path)].map(path => `/tiny/1/${path}`).toSorted(),
+    await using generator = await loadGenerator(server.url('tiny-rows/1'));
+    await generator.sample({ seed: 1 });
+    // Of this bundle: of others, what a load that has failed asked for may still come.
+    expect(server.requests.filter(path => path.startsWith('/tiny-rows/')).toSorted()).toEqual(
+      ['manifest.json', ...generator.manifest.files.map(({ path }) => path)]
+        .map(path => `/tiny-rows/1/${path}`)
+        .toSorted(),
     );
   });
 

@@ -75,41 +75,56 @@ export async function loadGenerator(
   return await loadHybrid(() => load(url, options), baseUrl(url), options);
 }
 
+/** The start of onnxruntime takes longest and needs no file of the bundle: all comes side by side. */
 async function load(url: string | URL, options: LoadOptions): Promise<DeviceGenerator> {
   const { device = 'auto', signal, onProgress, assets = {}, graceMs = 250 } = options;
-  const store = options.cache === false ? memoryStore() : await openStore(onceFull(options.onWarning));
-  const bundle = await openBundle(fetchSource(baseUrl(url), store, options.fetch), { signal });
-  const operators = bundle.manifest.needs?.operators ?? [];
-  const choice = await chooseBackend(
-    device,
-    CONTROL_FLOW.find(operator => operators.includes(operator)),
-  );
-  const threads = chooseThreads(options.threads);
-  const precision = precisionOf(bundle, options.precision);
-  const variant = precision === 'float32' ? undefined : precision;
-  const runner = new DeviceRunner(bundle, {
-    ...choice,
-    mayFallBack: device === 'auto',
-    assets,
-    threads: threads.threads,
-    variant,
-    workerScript: assets.worker,
-    graceMs,
-  });
-  // The first of the two that fails stops the other.
+  // What fails first stops the rest.
   const failure = new AbortController();
   const either = signal ? AbortSignal.any([signal, failure.signal]) : failure.signal;
+  const threads = chooseThreads(options.threads);
+  const opening = open(url, options, either);
+  let runner: DeviceRunner | undefined;
+  const start = async () => {
+    const choice = await chooseBackend(device, async () => loopOf(await opening));
+    runner = new DeviceRunner({
+      ...choice,
+      mayFallBack: device === 'auto',
+      assets,
+      threads: threads.threads,
+      workerScript: assets.worker,
+      graceMs,
+    });
+    await runner.start(either);
+    return runner;
+  };
+  const download = async () => {
+    const bundle = await opening;
+    const precision = precisionOf(bundle, options.precision);
+    const variant = precision === 'float32' ? undefined : precision;
+    await downloadFiles(bundle, variant, { signal: either, onProgress });
+    return { bundle, precision, variant };
+  };
   try {
-    await Promise.all([runner.start(either), downloadFiles(bundle, variant, { signal: either, onProgress })]);
+    const [started, { bundle, precision, variant }] = await Promise.all([start(), download()]);
     onProgress?.({ phase: 'compile', done: 0, total: 1, unit: 'sessions' });
-    await runner.warmUp(bundle.manifest.operations[0]?.name ?? 'sample', signal);
+    await started.warmUp(bundle, variant, signal);
     onProgress?.({ phase: 'compile', done: 1, total: 1, unit: 'sessions' });
+    return new DeviceGenerator(bundle, started, precision, threads);
   } catch (error) {
     failure.abort(error);
-    await runner.close();
+    await runner?.close();
     throw error;
   }
-  return new DeviceGenerator(bundle, runner, precision, threads);
+}
+
+async function open(url: string | URL, options: LoadOptions, signal: AbortSignal): Promise<Bundle> {
+  const store = options.cache === false ? memoryStore() : await openStore(onceFull(options.onWarning));
+  return openBundle(fetchSource(baseUrl(url), store, options.fetch), { signal });
+}
+
+/** A control-flow operator of the bundle's graphs. */
+function loopOf({ manifest }: Bundle): string | undefined {
+  return CONTROL_FLOW.find(operator => manifest.needs?.operators.includes(operator));
 }
 
 /** What was asked for; else half precision in a browser, to which bytes are dear. */

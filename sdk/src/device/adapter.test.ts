@@ -2,26 +2,36 @@ import { afterEach, expect, it, vi } from 'vitest';
 import { chooseBackend, chooseThreads } from './adapter.js';
 
 afterEach(() => vi.unstubAllGlobals());
+const noLoops = async () => undefined;
 const withAdapter = (adapter: object | null) =>
   vi.stubGlobal('navigator', { gpu: { requestAdapter: async () => adapter } });
 
 it('is WebGPU only once an adapter has answered', async () => {
   withAdapter(null);
-  expect(await chooseBackend('auto', undefined)).toEqual({
+  expect(await chooseBackend('auto', noLoops)).toEqual({
     backend: 'wasm',
     fallbackReason: 'WebGPU found no adapter on this machine',
   });
   withAdapter({});
-  expect(await chooseBackend('auto', undefined)).toEqual({ backend: 'webgpu' });
+  expect(await chooseBackend('auto', noLoops)).toEqual({ backend: 'webgpu' });
 });
 
 it('leaves models that loop to WebAssembly, unless WebGPU is asked for by name', async () => {
   withAdapter({});
-  expect(await chooseBackend('auto', 'Loop')).toEqual({
+  expect(await chooseBackend('auto', async () => 'Loop')).toEqual({
     backend: 'wasm',
     fallbackReason: 'the model runs Loop on the CPU',
   });
-  expect(await chooseBackend('webgpu', 'Loop')).toEqual({ backend: 'webgpu' });
+  expect(await chooseBackend('webgpu', async () => 'Loop')).toEqual({ backend: 'webgpu' });
+});
+
+it('does not wait for the model where nothing depends on it', async () => {
+  const never = () => new Promise<undefined>(() => undefined);
+  withAdapter({});
+  expect(await chooseBackend('wasm', never)).toEqual({ backend: 'wasm' });
+  expect(await chooseBackend('webgpu', never)).toEqual({ backend: 'webgpu' });
+  withAdapter(null);
+  expect(await chooseBackend('auto', never)).toMatchObject({ backend: 'wasm' });
 });
 
 it('takes half of the cores, four at most, and none where the page is not isolated', () => {

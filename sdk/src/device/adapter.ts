@@ -27,15 +27,17 @@ async function missingWebGpu(): Promise<string | undefined> {
 
 /**
  * `wasm` and `webgpu` are taken at their word: BACKEND_UNAVAILABLE where WebGPU cannot be had. `auto` takes WebGPU
- * where it helps. `loops` names a control-flow operator of the model, which WebGPU would leave to the CPU at every turn.
+ * where it helps. `loops` names a control-flow operator of the model, which WebGPU would leave to the CPU at every turn;
+ * it is asked only where that matters, as the model's manifest may still be on its way.
  */
-export async function chooseBackend(device: Device, loops: string | undefined): Promise<Choice> {
+export async function chooseBackend(device: Device, loops: () => Promise<string | undefined>): Promise<Choice> {
   if (device === 'wasm') return { backend: 'wasm' };
-  if (device === 'auto' && loops) return { backend: 'wasm', fallbackReason: `the model runs ${loops} on the CPU` };
   const missing = await missingWebGpu();
-  if (!missing) return { backend: 'webgpu' };
-  if (device === 'webgpu') throw new GenserveError('BACKEND_UNAVAILABLE', `${missing}; device 'wasm' would work`);
-  return { backend: 'wasm', fallbackReason: missing };
+  if (missing && device === 'webgpu')
+    throw new GenserveError('BACKEND_UNAVAILABLE', `${missing}; device 'wasm' would work`);
+  if (missing) return { backend: 'wasm', fallbackReason: missing };
+  const loop = device === 'auto' && (await loops());
+  return loop ? { backend: 'wasm', fallbackReason: `the model runs ${loop} on the CPU` } : { backend: 'webgpu' };
 }
 
 export interface Threads {

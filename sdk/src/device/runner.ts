@@ -25,8 +25,6 @@ export interface DeviceOptions {
   readonly mayFallBack: boolean;
   readonly assets: Partial<Record<DeviceBackend, OrtAssets>>;
   readonly threads: number;
-  /** Of the bundle; its float32 graphs when absent. */
-  readonly variant?: string | undefined;
   readonly workerScript?: string | undefined;
   /** How long a step may go on after an abort before its worker is ended. */
   readonly graceMs: number;
@@ -48,29 +46,35 @@ interface Running {
 export class DeviceRunner implements Runner {
   backend: DeviceBackend;
   fallbackReason: string | undefined;
-  readonly #bundle: Bundle;
   readonly #options: DeviceOptions;
   /** Two, taken in turns: each has one step under way. */
   readonly #lanes: readonly Queue[] = [serialQueue(), serialQueue()];
   #turns = 0;
   readonly #msPerRow = new Map<string, number>();
+  #bundle: Bundle | undefined;
+  #variant: string | undefined;
   #running: Running | undefined;
   #closed = false;
 
-  constructor(bundle: Bundle, options: DeviceOptions) {
-    this.#bundle = bundle;
+  constructor(options: DeviceOptions) {
     this.#options = options;
     this.backend = options.backend;
     this.fallbackReason = options.fallbackReason;
   }
 
-  /** Starts onnxruntime. Needs no file of the bundle, so that both can come side by side. */
+  /** Starts onnxruntime, for which no bundle need be there yet. */
   async start(signal?: AbortSignal): Promise<void> {
     await this.#turn(signal, () => this.#recovering(() => this.#started(signal), signal));
   }
 
-  /** Makes the session of one operation, as its first run would. */
-  async warmUp(operation: string, signal?: AbortSignal): Promise<void> {
+  /**
+   * Takes the bundle that it runs from now on, in this variant (its float32 graphs when absent), and makes the session
+   * of its first operation, as the first run of that would.
+   */
+  async warmUp(bundle: Bundle, variant: string | undefined, signal?: AbortSignal): Promise<void> {
+    this.#bundle = bundle;
+    this.#variant = variant;
+    const operation = bundle.manifest.operations[0]?.name ?? 'sample';
     await this.#turn(signal, () => this.#recovering(() => this.#loaded(operation, signal), signal));
   }
 
@@ -84,21 +88,21 @@ export class DeviceRunner implements Runner {
 
   /** Less than 1 asks for slices of an image, where the graph can be resumed. */
   rowsPerStep(operation: string): number {
-    const macs = this.#bundle.manifest.operations.find(({ name }) => name === operation)?.cost?.macs ?? 0;
+    const macs = this.#bundle?.manifest.operations.find(({ name }) => name === operation)?.cost?.macs ?? 0;
     const msPerRow = this.#msPerRow.get(operation) ?? macs / MACS_PER_MS;
     return Math.min(GREATEST_ROWS, STEP_MS / Math.max(msPerRow, 1e-3));
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#end(closedError(this.#bundle));
+    this.#end(closedError());
   }
 
   /** The caller is answered at once after an abort; its place in the queue is given up when the step has ended. */
   #turn<T>(signal: AbortSignal | undefined, task: () => Promise<T>): Promise<T> {
     const turn = this.#lanes[this.#turns++ % 2]!(() => {
       throwIfAborted(signal);
-      if (this.#closed) throw closedError(this.#bundle);
+      if (this.#closed) throw closedError();
       return task();
     });
     if (!signal) return turn;
@@ -148,7 +152,8 @@ export class DeviceRunner implements Runner {
   async #loaded(operation: string, signal: AbortSignal | undefined): Promise<Running> {
     const running = await this.#started(signal);
     if (running.loaded.has(operation)) return running;
-    const graph = await this.#bundle.graph(operation, { signal, variant: this.#options.variant });
+    // Nothing is run before `warmUp`.
+    const graph = await this.#bundle!.graph(operation, { signal, variant: this.#variant });
     await this.#ask(running, { kind: 'load', session: operation, load: { graph } }, signal);
     running.loaded.add(operation);
     return running;
@@ -236,8 +241,8 @@ function onAbort(signal: AbortSignal, listener: () => void): () => void {
   return () => signal.removeEventListener('abort', listener);
 }
 
-function closedError({ manifest }: Bundle): GenserveError {
-  return new GenserveError('MODEL_UNAVAILABLE', `${manifest.name} is closed`);
+function closedError(): GenserveError {
+  return new GenserveError('MODEL_UNAVAILABLE', 'the model is closed');
 }
 
 function hasNaN(tensors: Tensors): boolean {
