@@ -1,7 +1,6 @@
 // The page of `genserve bench sdk`: a first picture as soon as it is opened, and then the SDK and onnxruntime-web by
 // hand, a turn of each when it is asked for. By hand is in the page, which stands still meanwhile, and in a worker.
 import { loadGenerator, toCanvas } from '@genserve/sdk';
-import * as ort from 'onnxruntime-web/wasm';
 
 const bundle = new URLSearchParams(location.search).get('bundle');
 
@@ -14,6 +13,8 @@ await first.dispose();
 
 /** Makes both sides ready for calls of so many pictures; float32, so that they run the same graph. */
 window.prepare = async count => {
+  // Here alone: a page that draws with the SDK has no onnxruntime of its own.
+  const ort = await import('onnxruntime-web/wasm');
   const generator = await loadGenerator(bundle, { device: 'wasm', precision: 'float32' });
   const bytes = async name => new Uint8Array(await (await fetch(`${bundle}${name}`)).arrayBuffer());
   const model = await bytes('sample.onnx');
