@@ -1,43 +1,58 @@
 // The one error story: used by /v1, /v2, gRPC, workers, executors and the exit codes of the command line (contract, section 9).
 
-export interface ReasonRow {
-  readonly http: number;
-  /**
-   * gRPC's own numbers: 1 CANCELLED, 3 INVALID_ARGUMENT, 4 DEADLINE_EXCEEDED, 5 NOT_FOUND, 7 PERMISSION_DENIED,
-   * 8 RESOURCE_EXHAUSTED, 12 UNIMPLEMENTED, 13 INTERNAL, 14 UNAVAILABLE, 16 UNAUTHENTICATED.
-   */
-  readonly grpc: number;
-}
-
-const row = (http: number, grpc: number): ReasonRow => ({ http, grpc });
-const local = row(500, 13);
-
-/** Every failure that a user can meet. The last group never crosses the wire on its own; its rows are for completeness. */
+/**
+ * Every failure that a user can meet, and its HTTP status. The last group never crosses the wire on its own; its rows
+ * are for completeness.
+ */
 export const REASONS = {
-  INVALID_ARGUMENT: row(400, 3),
-  UNAUTHENTICATED: row(401, 16),
-  PERMISSION_DENIED: row(403, 7),
-  MODEL_NOT_FOUND: row(404, 5),
-  METHOD_NOT_ALLOWED: row(405, 12),
-  OPERATION_UNSUPPORTED: row(501, 12),
-  PAYLOAD_TOO_LARGE: row(413, 8),
-  UNSUPPORTED_MEDIA_TYPE: row(415, 3),
-  OVERLOADED: row(429, 8),
-  CANCELLED: row(499, 1),
-  DEADLINE_EXCEEDED: row(504, 4),
-  MODEL_UNAVAILABLE: row(503, 14),
-  EXECUTOR_LOST: row(503, 14),
-  INTERNAL: row(500, 13),
-  BUNDLE_INVALID: local,
-  INTEGRITY_MISMATCH: local,
-  ASSET_UNREACHABLE: row(500, 13),
-  BACKEND_UNAVAILABLE: local,
-  DEVICE_LOST: row(500, 13),
-  OUT_OF_MEMORY: local,
-  STORAGE_FULL: local,
-  NON_FINITE: local,
-  CONFIGURATION_INVALID: local,
-} as const satisfies Record<string, ReasonRow>;
+  INVALID_ARGUMENT: 400,
+  UNAUTHENTICATED: 401,
+  PERMISSION_DENIED: 403,
+  MODEL_NOT_FOUND: 404,
+  METHOD_NOT_ALLOWED: 405,
+  OPERATION_UNSUPPORTED: 501,
+  PAYLOAD_TOO_LARGE: 413,
+  UNSUPPORTED_MEDIA_TYPE: 415,
+  OVERLOADED: 429,
+  CANCELLED: 499,
+  DEADLINE_EXCEEDED: 504,
+  MODEL_UNAVAILABLE: 503,
+  EXECUTOR_LOST: 503,
+  INTERNAL: 500,
+  BUNDLE_INVALID: 500,
+  INTEGRITY_MISMATCH: 500,
+  ASSET_UNREACHABLE: 500,
+  BACKEND_UNAVAILABLE: 500,
+  DEVICE_LOST: 500,
+  OUT_OF_MEMORY: 500,
+  STORAGE_FULL: 500,
+  NON_FINITE: 500,
+  CONFIGURATION_INVALID: 500,
+} as const satisfies Record<string, number>;
+
+/**
+ * gRPC's own number for each of these statuses: 1 CANCELLED, 3 INVALID_ARGUMENT, 4 DEADLINE_EXCEEDED, 5 NOT_FOUND,
+ * 7 PERMISSION_DENIED, 8 RESOURCE_EXHAUSTED, 12 UNIMPLEMENTED, 13 INTERNAL, 14 UNAVAILABLE, 16 UNAUTHENTICATED.
+ */
+const GRPC_CODES = {
+  400: 3,
+  401: 16,
+  403: 7,
+  404: 5,
+  405: 12,
+  413: 8,
+  415: 3,
+  429: 8,
+  499: 1,
+  500: 13,
+  501: 12,
+  503: 14,
+  504: 4,
+} as const satisfies Record<(typeof REASONS)[Reason], number>;
+
+export function grpcCode(reason: Reason): number {
+  return GRPC_CODES[REASONS[reason]];
+}
 
 export type Reason = keyof typeof REASONS;
 

@@ -132,6 +132,13 @@ export interface TranslateOptions extends DrawOptions {
   readonly backward?: boolean | undefined;
 }
 
+export interface InferOptions extends CallOptions {
+  /** Of noise that is not given; 0 when absent. */
+  readonly seed?: number | undefined;
+  /** Whose noise the first row has, as in `DrawOptions`; 0 when absent. */
+  readonly firstIndex?: number | undefined;
+}
+
 /**
  * A model that can be used. Data are float32 [count, ...domain], pictures [count, height, width, channels] in [0, 1];
  * where the domain has levels they are brought to them as it states: with two levels and binarisation `dynamic`, a grey
@@ -157,5 +164,11 @@ export interface Generator {
   translate(data: Tensor, options?: TranslateOptions): Promise<Samples>;
   logLikelihood(data: Tensor, options?: LikelihoodOptions): Promise<Likelihoods>;
   anomaly(data: Tensor, options?: AnomalyOptions): Promise<readonly Anomaly[]>;
+  /**
+   * Runs an operation on its own ports, by their names in the manifest: what no other verb reaches, such as `classify`,
+   * `critic` and `features`. Inputs are [rows or 1, ...port.shape]; absent ones are drawn or take their defaults. All
+   * outputs but state come back.
+   */
+  infer(operation: string, inputs: Tensors, options?: InferOptions): Promise<Tensors>;
   close(): Promise<void>;
 }

@@ -11,6 +11,7 @@ import type {
   Conditions,
   DrawOptions,
   Generator,
+  InferOptions,
   InterpolateOptions,
   LikelihoodOptions,
   Likelihoods,
@@ -110,6 +111,11 @@ export class BundleGenerator implements Generator {
   async anomaly(data: Tensor, options: AnomalyOptions = {}): Promise<readonly Anomaly[]> {
     const { anomaly } = await import('./scores/anomaly.js');
     return await anomaly(this.#calls, data, options);
+  }
+
+  async infer(operation: string, inputs: Tensors, options: InferOptions = {}): Promise<Tensors> {
+    const { infer } = await import('./infer.js');
+    return await infer(this.#calls, operation, inputs, options);
   }
 
   async close(): Promise<void> {

@@ -22,25 +22,20 @@ export function checkReferences(manifest: Manifest): void {
     return found;
   };
 
-  manifest.conditions.forEach(({ kind, size, frequencies }, index) => {
+  each(manifest.conditions, 'conditions', ({ kind, size, frequencies }, field) => {
     if (kind !== 'label' || frequencies.length === 0) return;
     const isShares = frequencies.every(share => share >= 0) && frequencies.some(share => share > 0);
     if (frequencies.length !== size || !isShares)
-      throw wrong(`conditions[${index}].frequencies`, `must be one share, 0 or more, for each of the ${size} labels`);
+      throw wrong(`${field}.frequencies`, `must be one share, 0 or more, for each of the ${size} labels`);
   });
-  manifest.operations.forEach((operation, index) => {
-    const field = `operations[${index}]`;
+  each(manifest.operations, 'operations', (operation, field) => {
     listed(operation.file, `${field}.file`);
     if (operation.members.length > 0 && inputsOf(operation, 'label').length === 0)
       throw wrong(`${field}.members`, 'need an input of role label to choose among them');
-    operation.members.forEach((member, i) => {
-      listed(member.file, `${field}.members[${i}].file`);
-    });
+    each(operation.members, `${field}.members`, ({ file }, place) => listed(file, `${place}.file`));
     for (const side of ['inputs', 'outputs'] as const) {
       unique(operation[side], `${field}.${side}`, port => port.name);
-      operation[side].forEach((port, i) => {
-        checkPort(port, `${field}.${side}[${i}]`, operation, manifest, noises);
-      });
+      each(operation[side], `${field}.${side}`, (port, place) => checkPort(port, place, operation, manifest, noises));
     }
     const states = (ports: readonly Port[]) =>
       ports.filter(({ role }) => role === 'state').map(({ dtype, shape }) => `${dtype} [${shape}]`);
@@ -53,30 +48,24 @@ export function checkReferences(manifest: Manifest): void {
     if (!manifest.likelihood?.dimensions) throw wrong('likelihood.dimensions', 'must be 1 or more');
     known('log_prob', 'likelihood.kind');
   }
-  manifest.scores.forEach((score, index) => {
-    const field = `scores[${index}]`;
-    score.operations.forEach((operation, i) => {
-      known(operation, `${field}.operations[${i}]`);
-    });
-    score.tables.forEach((table, i) => {
-      listed(table, `${field}.tables[${i}]`);
-    });
+  each(manifest.scores, 'scores', (score, field, index) => {
+    each(score.operations, `${field}.operations`, known);
+    each(score.tables, `${field}.tables`, listed);
     if (score.calibration) listed(score.calibration.table, `${field}.calibration.table`);
-    score.calibration?.classes.forEach(({ table }, i) => {
-      listed(table, `${field}.calibration.classes[${i}].table`);
-    });
-    score.statistics.forEach((statistic, i) => {
-      const place = manifest.scores.findIndex(({ name }) => name === statistic);
+    const classes = score.calibration?.classes ?? [];
+    each(classes, `${field}.calibration.classes`, ({ table }, place) => listed(table, `${place}.table`));
+    each(score.statistics, `${field}.statistics`, (statistic, place) => {
+      const at = manifest.scores.findIndex(({ name }) => name === statistic);
       // Earlier ones alone, so that none can weigh itself.
-      if (place < 0 || place >= index) throw wrong(`${field}.statistics[${i}]`, `${statistic} is no score before it`);
+      if (at < 0 || at >= index) throw wrong(place, `${statistic} is no score before it`);
     });
   });
   if (manifest.scores.filter(score => score.recommended).length > 1)
     throw wrong('scores', 'at most one may be recommended');
-  manifest.golden.forEach((golden, index) => {
-    const { outputs } = known(golden.operation, `golden[${index}].operation`);
+  each(manifest.golden, 'golden', (golden, field) => {
+    const { outputs } = known(golden.operation, `${field}.operation`);
     if (!outputs.some(port => port.name === golden.output))
-      throw wrong(`golden[${index}].output`, `${golden.operation} has no output ${golden.output}`);
+      throw wrong(`${field}.output`, `${golden.operation} has no output ${golden.output}`);
   });
 }
 
@@ -113,11 +102,18 @@ function checkPort(
     throw wrong(field, `conditions state no ${role}`);
 }
 
+/** Calls `check` with each item and its place, e.g. "operations[2]". */
+function each<T>(items: readonly T[], field: string, check: (item: T, place: string, index: number) => void): void {
+  items.forEach((item, index) => {
+    check(item, `${field}[${index}]`, index);
+  });
+}
+
 function unique<T>(items: readonly T[], field: string, keyOf: (item: T) => string): Map<string, T> {
   const found = new Map<string, T>();
-  items.forEach((item, index) => {
+  each(items, field, (item, place) => {
     const key = keyOf(item);
-    if (found.has(key)) throw wrong(`${field}[${index}]`, `${key} is there twice`);
+    if (found.has(key)) throw wrong(place, `${key} is there twice`);
     found.set(key, item);
   });
   return found;

@@ -33,7 +33,7 @@ export async function fetchAsset(url: string, options: AssetOptions = {}): Promi
   } catch (error) {
     throwIfAborted(signal);
     if (error instanceof GenserveError) throw error;
-    throw unreachable(url, `could not be fetched: ${error instanceof Error ? error.message : error}`, error);
+    throw unreachable(url, `could not be fetched: ${GenserveError.from(error).message}`, error);
   }
 }
 
@@ -41,9 +41,7 @@ export async function fetchAsset(url: string, options: AssetOptions = {}): Promi
 export async function wasmProblem(url: string): Promise<GenserveError | undefined> {
   try {
     const magic = (await fetchAsset(url)).subarray(0, 4).join();
-    return magic === '0,97,115,109'
-      ? undefined
-      : unreachable(url, 'is not a WebAssembly file: it does not begin with \\0asm');
+    return magic === '0,97,115,109' ? undefined : unreachable(url, 'is not a WebAssembly file');
   } catch (problem) {
     return GenserveError.from(problem);
   }

@@ -109,6 +109,17 @@ describe('a model on a server', () => {
     expect(JSON.parse(String(seen[3]?.body))).toEqual({ inputs: { tensor: samples.samples } });
   });
 
+  it('asks for an operation on its own ports by the Open Inference Protocol', async () => {
+    const outputs = [{ name: 'z', datatype: 'FP32', shape: [1, 2], data: [0.1, 'NaN'] }];
+    script.push(json({ model_name: 'tiny.encode', outputs }));
+    const { z } = await remote.infer('encode', { x: float32([1, 1], [0.1]) }, { seed: 5 });
+    expect(z).toEqual(float32([1, 2], [0.1, Number.NaN]));
+    const [{ path, body }] = seen as [(typeof seen)[number]];
+    expect(path).toBe('/v2/models/tiny.encode/versions/1/infer');
+    const x = { name: 'x', datatype: 'FP32', shape: [1, 1], data: [Math.fround(0.1)] };
+    expect(JSON.parse(String(body))).toEqual({ parameters: { seed: 5 }, inputs: [x], outputs: [{ name: 'z' }] });
+  });
+
   it('reads scores, and p-values where there are any', async () => {
     const score = { name: 'nll', value: 'Infinity', decision: 'unsure', unit: 'nats' };
     script.push(
@@ -182,6 +193,13 @@ describe('what goes wrong', () => {
       requestId: 'r1',
     });
     expect(seen).toHaveLength(1);
+  });
+
+  it('is read from the one string of the Open Inference Protocol', async () => {
+    const error = 'INVALID_ARGUMENT: inputs[0]: must have shape [1, 16, 16, 1]';
+    script.push(response => response.writeHead(400).end(JSON.stringify({ error })));
+    const message = 'inputs[0]: must have shape [1, 16, 16, 1]';
+    expect(await failureOf(remote.infer('encode', {}))).toMatchObject({ reason: 'INVALID_ARGUMENT', message });
   });
 
   it('is INTERNAL for a reason that is not known here, of a newer server', async () => {

@@ -8,6 +8,7 @@ import {
   type DrawOptions,
   type Generator,
   GenserveError,
+  type InferOptions,
   type InterpolateOptions,
   type LikelihoodOptions,
   type Likelihoods,
@@ -127,6 +128,10 @@ class HybridGenerator implements ClientGenerator {
 
   anomaly(data: Tensor, options?: AnomalyOptions): Promise<readonly Anomaly[]> {
     return this.#either(options, model => model.anomaly(data, options));
+  }
+
+  infer(operation: string, inputs: Tensors, options?: InferOptions): Promise<Tensors> {
+    return this.#either(options, model => model.infer(operation, inputs, options));
   }
 
   generate(form: GenerateForm, options?: CompleteOptions): Promise<Samples> {

@@ -10,6 +10,7 @@ export type {
   DrawOptions,
   ErrorJson,
   Generator,
+  InferOptions,
   InterpolateOptions,
   LikelihoodOptions,
   Likelihoods,

@@ -73,6 +73,18 @@ describe('a model on this device', () => {
     expect(usual?.map?.shape).toEqual([16, 16]);
   });
 
+  it('runs an operation on its own ports, in steps, as its verb does', async () => {
+    const steps: number[] = [];
+    const { data } = await tiny.sample({ seed: 3, count: 150 });
+    const [port] = tiny.manifest.operations.find(({ name }) => name === 'encode')?.inputs ?? [];
+    const draw = { seed: 1, firstIndex: 2 };
+    const onProgress = ({ done }: Progress) => steps.push(done);
+    const codes = await tiny.infer('encode', { [port!.name]: data }, { ...draw, onProgress });
+    expect(codes).toEqual(await tiny.encode(data, draw));
+    expect(steps[0]).toBeLessThan(150);
+    expect(steps.at(-1)).toBe(150);
+  });
+
   it('stops between steps when it is told to, and goes on working', async () => {
     const abort = new AbortController();
     let steps = 0;

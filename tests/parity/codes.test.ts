@@ -54,6 +54,7 @@ it('gives the same codes, pictures of codes and samples everywhere', async () =>
   expect(codes).toMatchObject({ dtype: 'int32', shape: [count, 5, 5] });
   expect((await device.encode(x)).codes!.data).toEqual(codes!.data);
   expect(await codesOverGrpc()).toEqual([...codes!.data]);
+  for (const model of [remote, device]) expect((await model.infer('encode', { x })).codes).toEqual(codes);
   const there = [
     await remote.decode({ codes: codes! }),
     await remote.reconstruct(x),

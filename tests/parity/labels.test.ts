@@ -4,7 +4,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inference, generator as wire } from '@genserve/proto/wire';
-import { connect, loadGenerator } from '@genserve/sdk';
+import { type CallOptions, connect, float32, int32, loadGenerator, type Tensors } from '@genserve/sdk';
 import { openDataset } from '@genserve/trainer';
 import { credentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -80,16 +80,51 @@ describe('a model that knows classes', () => {
     await remote.close();
   });
 
-  it('judges pictures as a model of the Open Inference Protocol: critic and classify', async () => {
-    const remote = await connect(served.url, { model: 'ac-gan' });
-    const { data } = await remote.sample({ count, seed, label });
-    await remote.close();
-    expect(await infer('ac-gan.critic', data.data as Float32Array)).toHaveLength(count);
-    for (const model of ['ac-gan.classify', 'classifier.classify']) {
-      const logits = await infer(model, data.data as Float32Array);
-      const rows = label.map((_, row) => logits.slice(3 * row, 3 * row + 3));
+  it('judges pictures by critic and classify: the same over HTTP, over gRPC, through the SDK and on the device', async () => {
+    const { data: x } = await (await connect(served.url, { model: 'ac-gan' })).sample({ count, seed, label });
+    for (const [model, operation] of [
+      ['ac-gan', 'critic'],
+      ['ac-gan', 'classify'],
+      ['classifier', 'classify'],
+    ] as const) {
+      const values = await infer(`${model}.${operation}`, x.data as Float32Array);
+      const remote = await connect(served.url, { model });
+      const [there, ...others] = Object.values(await remote.infer(operation, { x }));
+      expect([Array.from(there!.data), others]).toEqual([values, []]);
+      const device = await loadGenerator(remote.bundleUrl, { device: 'wasm' });
+      const [here] = Object.values(await device.infer(operation, { x }));
+      expect(here!.shape).toEqual(there!.shape);
+      here!.data.forEach((value, i) => {
+        expect(Math.abs(value - values[i]!)).toBeLessThan(1e-4);
+      });
+      await device.close();
+      expect(values).toHaveLength(operation === 'critic' ? count : 3 * count);
+      if (operation === 'critic') continue;
+      const rows = label.map((_, row) => values.slice(3 * row, 3 * row + 3));
       expect(rows.map(row => row.indexOf(Math.max(...row)))).toEqual(label);
     }
+  });
+
+  it('refuses what does not fit an operation, on the device as on the server', async () => {
+    const remote = await connect(served.url, { model: 'ac-gan' });
+    const device = await loadGenerator(remote.bundleUrl, { device: 'wasm' });
+    const wrong = float32([1, 2], [0, 0]);
+    const x = float32([1, side, side, 1], new Float32Array(side ** 2));
+    const cases: [string, Tensors, RegExp, CallOptions?][] = [
+      ['critic', { x: wrong }, /^INVALID_ARGUMENT .*must have shape \[1,9,9,1\], was \[1,2\]/],
+      ['critic', { x: int32([1], [0]) }, /^INVALID_ARGUMENT /],
+      ['critic', { y: x }, /^INVALID_ARGUMENT /],
+      ['critic', {}, /^INVALID_ARGUMENT .*must be given/],
+      ['encode', { x }, /^OPERATION_UNSUPPORTED .*critic/],
+      ['critic', { x }, /^CANCELLED /, { signal: AbortSignal.abort() }],
+    ];
+    for (const model of [remote, device]) {
+      for (const [operation, inputs, expected, options] of cases) {
+        const call = model.infer(operation, inputs, options);
+        expect(await call.catch(({ reason, message }) => `${reason} ${message}`)).toMatch(expected);
+      }
+    }
+    await device.close();
   });
 
   it('writes samples of a class to a folder that --data takes again', async () => {

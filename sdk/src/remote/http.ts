@@ -34,7 +34,7 @@ const GREATEST_DELAY_MS = 30_000;
 
 /** What bounds one attempt. */
 interface Limits {
-  readonly signal?: AbortSignal | undefined;
+  readonly signal: AbortSignal;
   /** `performance.now()` at the deadline. */
   readonly endsAt?: number | undefined;
 }
@@ -104,11 +104,11 @@ export class HttpClient {
           ...(leftMs !== undefined && { [TIMEOUT_HEADER]: (leftMs / 1000).toFixed(3) }),
           ...init.headers,
         },
-        ...(signal && { signal }),
+        signal,
       });
     } catch (error) {
       throwIfAborted(signal);
-      const why = error instanceof Error ? error.message : error;
+      const why = GenserveError.from(error).message;
       throw new GenserveError('ASSET_UNREACHABLE', `${url} could not be reached: ${why}`, { field: url, cause: error });
     }
     if (!response.ok) throw await readError(response, url);
@@ -118,10 +118,8 @@ export class HttpClient {
   async #retry<T>(signal: AbortSignal | undefined, attempt: (limits: Limits) => Promise<T>): Promise<T> {
     const { retries = 2, timeoutMs } = this.#options;
     const endsAt = timeoutMs === undefined ? undefined : performance.now() + timeoutMs;
-    const signals = [signal, timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs)].filter(
-      limit => limit !== undefined,
-    );
-    const deadline = signals.length > 0 ? AbortSignal.any(signals) : undefined;
+    const signals = [signal, timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs)];
+    const deadline = AbortSignal.any(signals.filter(limit => limit !== undefined));
     for (let tried = 0; ; tried++) {
       throwIfAborted(deadline);
       try {
@@ -138,17 +136,17 @@ export class HttpClient {
   }
 }
 
-function wait(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+function wait(milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const abort = () => {
       clearTimeout(timer);
-      if (signal) reject(abortError(signal));
+      reject(abortError(signal));
     };
     const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', abort);
+      signal.removeEventListener('abort', abort);
       resolve();
     }, milliseconds);
-    signal?.addEventListener('abort', abort, { once: true });
+    signal.addEventListener('abort', abort, { once: true });
   });
 }
 
@@ -195,10 +193,13 @@ class LineReader {
   }
 }
 
-/** The server's error body: contract, section 9. A reason that is not known here, of a newer server, is INTERNAL. */
+/**
+ * The server's error body: contract, section 9; /v2 has a string with the reason in front. A reason that is not known
+ * here, of a newer server, is INTERNAL.
+ */
 function errorOf(body: unknown): ErrorJson | undefined {
-  if (typeof body !== 'object' || body === null || !('error' in body)) return undefined;
-  const { error } = body;
+  const given = (body as { error?: unknown } | null | undefined)?.error; // any JSON value has this or undefined
+  const error = typeof given === 'string' ? /^(?<reason>\w+): (?<message>.*)/s.exec(given)?.groups : given;
   if (typeof error !== 'object' || error === null || !('reason' in error && 'message' in error)) return undefined;
   const reason = String(error.reason);
   return { ...error, reason: isReason(reason) ? reason : 'INTERNAL', message: String(error.message) };
@@ -217,6 +218,6 @@ async function readError(response: Response, url: string): Promise<GenserveError
       ? 'MODEL_UNAVAILABLE'
       : (Object.keys(REASONS)
           .filter(isReason)
-          .find(candidate => REASONS[candidate].http === status) ?? 'INTERNAL');
+          .find(candidate => REASONS[candidate] === status) ?? 'INTERNAL');
   return new GenserveError(reason, `${url} answered ${status} ${response.statusText}`.trimEnd(), { retryAfterMs });
 }

@@ -1,5 +1,6 @@
 // Tensors in proto3 JSON: little-endian bytes in base64, for servers and streams that carry no binary bodies.
 import { GenserveError, isTensor, type Message, type Tensor } from '@genserve/runtime';
+import { fieldsOf, listOf } from './messages.js';
 
 export function hasTensor(message: Message | undefined): boolean {
   if (isTensor(message)) return true;
@@ -20,11 +21,11 @@ export function tensorsToJson(message: Message | undefined): unknown {
 /** A tensor of an answer: already one (binary bodies), or as JSON with base64 `data` or plain `values`. */
 export function readTensor(value: unknown, field: string): Tensor {
   if (isTensor(value) && value.dtype !== 'uint8') return value;
-  const json = typeof value === 'object' && value !== null ? value : {};
-  const dtype = 'dtype' in json ? json.dtype : undefined;
-  const shape = 'shape' in json && Array.isArray(json.shape) ? json.shape.map(Number) : [];
-  const bytes = 'data' in json && typeof json.data === 'string' ? fromBase64(json.data) : undefined;
-  const values = 'values' in json && Array.isArray(json.values) ? json.values.map(Number) : [];
+  const json = fieldsOf(value);
+  const { dtype, data } = json;
+  const shape = listOf(json, 'shape').map(Number);
+  const values = listOf(json, 'values').map(Number);
+  const bytes = typeof data === 'string' ? fromBase64(data) : undefined;
   if (dtype === 'float32') {
     return { dtype, shape, data: bytes ? new Float32Array(bytes.buffer) : Float32Array.from(values) };
   }

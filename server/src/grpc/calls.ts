@@ -1,6 +1,6 @@
 // Verbs as gRPC handlers: deadline and cancellation become the signal, thrown errors become status.
 import type { EventEmitter } from 'node:events';
-import { GenserveError, REASONS } from '@genserve/runtime';
+import { GenserveError, grpcCode } from '@genserve/runtime';
 import {
   type handleServerStreamingCall,
   type handleUnaryCall,
@@ -70,7 +70,7 @@ export function openScope(call: AnyCall, { watch, log }: Entrance): CallScope {
       for (const listener of atEnd.splice(0)) listener();
       const reason = error === undefined ? 'OK' : publicError(error).reason;
       if (reason === 'INTERNAL') log.error({ requestId, err: error }, 'a call failed');
-      const status = reason === 'OK' ? 0 : REASONS[reason].grpc;
+      const status = reason === 'OK' ? 0 : grpcCode(reason);
       watched?.end({ method: call.getPath(), caller: callers.get(call) ?? '', status, reason });
     },
   };

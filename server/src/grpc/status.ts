@@ -1,6 +1,6 @@
 // Our errors as gRPC status: code, message, and google.rpc details in the trailer `grpc-status-details-bin`.
 import { errorDetails } from '@genserve/proto/wire';
-import { type GenserveError, REASONS } from '@genserve/runtime';
+import { type GenserveError, grpcCode } from '@genserve/runtime';
 import { Metadata, type StatusObject } from '@grpc/grpc-js';
 import { publicError } from '../errors.js';
 
@@ -10,7 +10,7 @@ function detail(name: string, bytes: Uint8Array): errorDetails.Any {
 
 export function statusOf(thrown: unknown, requestId: string): StatusObject {
   const error = publicError(thrown);
-  const { grpc: code } = REASONS[error.reason];
+  const code = grpcCode(error.reason);
   const status = errorDetails.Status.create({ code, message: error.message, details: detailsOf(error, requestId) });
   const metadata = new Metadata();
   metadata.set('x-request-id', requestId);

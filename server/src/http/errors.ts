@@ -47,7 +47,7 @@ export function sendError(
   request: IncomingMessage,
   response: Answer,
   error: GenserveError,
-  status: number = REASONS[error.reason].http,
+  status: number = REASONS[error.reason],
 ): void {
   response.locals.reason = error.reason;
   if (error.reason === 'UNAUTHENTICATED') response.setHeader('WWW-Authenticate', 'Bearer');

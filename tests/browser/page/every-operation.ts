@@ -33,6 +33,10 @@ export async function everyOperation(generator: Generator): Promise<Record<strin
       return (await generator.anomaly(x, { scores: names })).flatMap(({ scores }) => scores.map(({ value }) => value));
     },
   };
+  for (const { name, inputs } of operations.filter(({ name }) => /^(critic|classify|features)/.test(name))) {
+    const [input] = inputs.filter(({ role }) => role === 'data');
+    verbs[name] = async () => Object.values(await generator.infer(name, { [input!.name]: x })).flatMap(numbers);
+  }
   const result: Record<string, number[]> = {};
   for (const name of [...operations.map(({ name }) => name), ...(scores.length > 0 ? ['scores'] : [])]) {
     const values = await verbs[name]?.();
