@@ -1,5 +1,5 @@
 // A few rows of `genserve score`: from data to lines of its file.
-import type { BundleGenerator, Decision, Tensor } from '@genserve/runtime';
+import { type BundleGenerator, type Decision, float32 } from '@genserve/runtime';
 
 /** A line of JSON in parts of a score file. */
 export interface ScoredRow {
@@ -17,8 +17,9 @@ export interface ScoredRow {
 export interface Chunk {
   /** Number of the first row. */
   readonly first: number;
-  /** [count, ...domain]; may be transferred, and is of no use afterwards. */
-  readonly data: Tensor;
+  /** [count, ...domain]: the shape of its rows, and what they hold; may be transferred, and comes back in the answer. */
+  readonly shape: readonly number[];
+  readonly data: Float32Array<ArrayBuffer>;
   /** One per row. */
   readonly names?: readonly string[] | undefined;
   readonly labels?: readonly (string | undefined)[] | undefined;
@@ -26,15 +27,17 @@ export interface Chunk {
 
 /** How many rows were decided how by the first score, and the sum of -log p, NaN where the model has no likelihood. */
 export interface Summary {
-  readonly rows: number;
-  readonly nats: number;
-  readonly decisions: Readonly<Record<Decision, number>>;
+  rows: number;
+  nats: number;
+  readonly decisions: Record<Decision, number>;
 }
 
 export interface ScoredChunk {
   /** A `ScoredRow` each, as JSON, ended by a newline. */
   readonly lines: string;
   readonly summary: Summary;
+  /** The array that the chunk's rows came in, for others: a new one takes longer to make than to fill. */
+  readonly spare: Float32Array<ArrayBuffer>;
 }
 
 export type ScoreChunk = (chunk: Chunk) => Promise<ScoredChunk>;
@@ -53,9 +56,10 @@ const likelihoodScore = 'negative-log-likelihood';
 
 export async function scoreChunk(
   generator: BundleGenerator,
-  { first, data, names, labels }: Chunk,
+  { first, shape, data: values, names, labels }: Chunk,
   { scores, alpha, draws, signal }: ScoreChunkOptions,
 ): Promise<ScoredChunk> {
+  const data = float32(shape, values);
   const { likelihood, scores: known } = generator.manifest;
   const anomalies = known.length > 0 ? await generator.anomaly(data, { scores, alpha, draws, signal }) : undefined;
   // That score is the likelihood with its sign turned: it need not be computed twice.
@@ -65,34 +69,43 @@ export async function scoreChunk(
     hasLikelihood && negative?.[0] === undefined
       ? (await generator.logLikelihood(data, { draws, signal })).logProb
       : negative?.map(value => -value!);
-  const rows = Array.from({ length: data.shape[0]! }, (_, i): ScoredRow => {
+  const summary = nothing();
+  let lines = '';
+  for (let i = 0; i < shape[0]!; i++) {
     const logProb = hasLikelihood ? logProbs?.[i] : undefined;
-    return {
+    const found: Record<string, ScoredRow['scores'][string]> = {};
+    for (const { name, value, pValue, decision } of anomalies?.[i]?.scores ?? [])
+      found[name] = { value, p_value: pValue, decision };
+    const row: ScoredRow = {
       row: first + i,
       name: names?.[i],
       label: labels?.[i],
       log_prob: logProb,
       bits_per_dim: logProb === undefined ? undefined : -logProb / (likelihood!.dimensions * Math.LN2),
-      scores: Object.fromEntries(
-        (anomalies?.[i]?.scores ?? []).map(({ name, value, pValue, decision }) => {
-          return [name, { value, p_value: pValue, decision }];
-        }),
-      ),
+      scores: found,
     };
-  });
-  return { lines: rows.map(row => `${JSON.stringify(row)}\n`).join(''), summary: rows.map(summaryOf).reduce(together) };
+    count(summary, row);
+    lines += `${JSON.stringify(row)}\n`;
+  }
+  return { lines, summary, spare: values };
 }
 
-export const nothing: Summary = { rows: 0, nats: 0, decisions: { normal: 0, anomalous: 0, unsure: 0 } };
+/** Of no rows. */
+export function nothing(): Summary {
+  return { rows: 0, nats: 0, decisions: { normal: 0, anomalous: 0, unsure: 0 } };
+}
 
-export function summaryOf({ log_prob, scores }: ScoredRow): Summary {
+/** Adds a row to a summary. */
+export function count(summary: Summary, { log_prob, scores }: ScoredRow): void {
   const [first] = Object.values(scores);
-  const decisions = first ? { ...nothing.decisions, [first.decision]: 1 } : nothing.decisions;
-  return { rows: 1, nats: -(log_prob ?? Number.NaN), decisions };
+  summary.rows++;
+  summary.nats -= log_prob ?? Number.NaN;
+  if (first) summary.decisions[first.decision]++;
 }
 
-export function together(a: Summary, b: Summary): Summary {
-  const of = (decision: Decision) => a.decisions[decision] + b.decisions[decision];
-  const decisions = { normal: of('normal'), anomalous: of('anomalous'), unsure: of('unsure') };
-  return { rows: a.rows + b.rows, nats: a.nats + b.nats, decisions };
+/** Adds one summary to another. */
+export function add(summary: Summary, { rows, nats, decisions }: Summary): void {
+  summary.rows += rows;
+  summary.nats += nats;
+  for (const decision of ['normal', 'anomalous', 'unsure'] as const) summary.decisions[decision] += decisions[decision];
 }

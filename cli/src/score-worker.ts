@@ -11,7 +11,8 @@ const port = parentPort!; // started as a thread alone
 const generator = openGenerator(folder, { threads: 1, mostRows: CHUNK_ROWS });
 
 port.on('message', async ({ id, chunk }: ScoreRequest) => {
-  port.postMessage(await answer());
+  const reply = await answer();
+  port.postMessage(reply, reply.scored ? [reply.scored.spare.buffer] : []);
 
   async function answer(): Promise<ScoreReply> {
     try {

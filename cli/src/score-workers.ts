@@ -1,8 +1,8 @@
 // Threads that score chunks of rows side by side. A session of one thread on each core does more than one session on all of
 // them, which waits for its slowest thread at every operation; and what is done besides runs beside them.
-import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { type BundleGenerator, type ErrorJson, GenserveError } from '@genserve/runtime';
+import { availableCores } from '@genserve/server/cores';
 import { type Chunk, type ScoreChunk, type ScoreChunkOptions, type ScoredChunk, scoreChunk } from './score-chunk.js';
 
 export interface ScoreWorkerData {
@@ -44,7 +44,7 @@ export function openScorers(
   rows: number,
   { signal, ...options }: ScoreChunkOptions,
 ): Scorers {
-  const threads = Math.min(availableParallelism(), Math.floor(rows / FEWEST_ROWS));
+  const threads = Math.min(availableCores(), Math.floor(rows / FEWEST_ROWS));
   if (threads < 2) {
     const score: ScoreChunk = chunk => scoreChunk(generator, chunk, { signal, ...options });
     return { chunks: [score], close: async () => undefined };
@@ -85,7 +85,7 @@ function startWorker(data: ScoreWorkerData): { score: ScoreChunk; close(): Promi
         if (lost) return reject(lost);
         const request: ScoreRequest = { id: sent++, chunk };
         waiting.set(request.id, { resolve, reject });
-        worker.postMessage(request, [chunk.data.data.buffer]);
+        worker.postMessage(request, [chunk.data.buffer]);
       }),
     async close() {
       await worker.terminate();

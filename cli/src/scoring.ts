@@ -25,12 +25,14 @@ export async function* scoreRows(
   split: Split,
   { first, end, shape, labels: classes, signal }: ScoringOptions,
 ): AsyncGenerator<ScoredChunk> {
+  const spares: ScoredChunk['spare'][] = [];
   const chunk = async (start: number, score: ScoreChunk): Promise<ScoredChunk> => {
     const indices = Array.from({ length: Math.min(CHUNK_ROWS, end - start) }, (_, i) => start + i);
-    const { data, labels } = await split.read(indices);
+    const { data, labels } = await split.read(indices, spares.pop());
     return await score({
       first: start,
-      data: { dtype: 'float32', shape: [indices.length, ...shape], data },
+      shape: [indices.length, ...shape],
+      data,
       names: split.nameOf && indices.map(row => split.nameOf!(row)),
       labels: labels && Array.from(labels, label => (label < 0 ? undefined : (classes[label] ?? String(label)))),
     });
@@ -45,6 +47,8 @@ export async function* scoreRows(
       underWay.push(scored);
       next += CHUNK_ROWS;
     }
-    yield await underWay.shift()!;
+    const scored = await underWay.shift()!;
+    spares.push(scored.spare);
+    yield scored;
   }
 }

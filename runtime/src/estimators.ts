@@ -15,9 +15,10 @@ export function elbo(logWeights: Float64Array): Estimate {
 
 /** log (1/k) sum of the weights (Burda et al. 2015, eq. 8); standard error by the delta method. */
 export function iwae(logWeights: Float64Array): Estimate {
-  const greatest = logWeights.reduce((a, b) => Math.max(a, b), -Infinity);
-  // All weights are 0: so is their mean.
-  if (greatest === -Infinity) return { logProb: -Infinity, standardError: 0 };
+  let greatest = -Infinity;
+  for (const weight of logWeights) greatest = Math.max(greatest, weight);
+  // All weights are 0: so is their mean. Of one, its logarithm is: rows of one draw are many.
+  if (greatest === -Infinity || logWeights.length === 1) return { logProb: greatest, standardError: 0 };
   const weights = logWeights.map(weight => Math.exp(weight - greatest));
   const average = mean(weights);
   return { logProb: greatest + Math.log(average), standardError: standardError(weights, average) / average };

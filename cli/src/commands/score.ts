@@ -7,7 +7,7 @@ import { openDataFor } from '../model-data.js';
 import { jsonOption, positiveInteger, positiveNumber } from '../options.js';
 import { integer, print, printFigures, say } from '../output.js';
 import { counter } from '../progress.js';
-import { nothing, summaryOf, together } from '../score-chunk.js';
+import { add, count, nothing } from '../score-chunk.js';
 import { PART_ROWS, scoreFile, writerOf } from '../score-file.js';
 import { openScorers } from '../score-workers.js';
 import { scoreRows } from '../scoring.js';
@@ -59,8 +59,8 @@ export function scoreCommand(): Command {
           ...{ total, scores, alpha, draws },
         });
         if (file.done > 0) say(`going on after row ${integer(file.done)}, which an earlier run has reached`);
-        let summary = nothing;
-        for await (const row of file.rows()) summary = together(summary, summaryOf(row));
+        const summary = nothing();
+        for await (const row of file.rows()) count(summary, row);
         await interruptible('stopping; the same command goes on from here', async signal => {
           const report = counter('rows');
           const names = scores?.split(',').map(name => name.trim());
@@ -71,7 +71,7 @@ export function scoreCommand(): Command {
             let part = '';
             for await (const chunk of scoreRows(scorers.chunks, split, options)) {
               part += chunk.lines;
-              summary = together(summary, chunk.summary);
+              add(summary, chunk.summary);
               if (summary.rows % PART_ROWS === 0 || summary.rows === total) {
                 await file.write(part);
                 part = '';

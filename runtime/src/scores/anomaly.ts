@@ -161,5 +161,7 @@ async function firstOutput(
 }
 
 function quantised(data: Tensor, manifest: Manifest, seed: number): Tensor {
-  return data.data instanceof Float32Array ? float32(data.shape, quantise(data.data, manifest.domain, seed)) : data;
+  return data.data instanceof Float32Array
+    ? float32(data.shape, quantise(data.data.slice(), manifest.domain, seed))
+    : data;
 }

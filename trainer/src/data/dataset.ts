@@ -16,7 +16,8 @@ export interface Rows {
 /** A part of a data set. Rows are read by index, so that memory stays bounded and shuffling is a permutation. */
 export interface Split {
   readonly count: number;
-  read(indices: readonly number[]): Promise<Rows>;
+  /** `into`: an array that is no longer needed, which the data may come in where it is as long. */
+  read(indices: readonly number[], into?: Float32Array<ArrayBuffer>): Promise<Rows>;
   /** What a row is called where it has a name: the file of an image. */
   nameOf?(index: number): string;
 }

@@ -31,7 +31,7 @@ export async function fileRows(path: string): Promise<FileRows | undefined> {
   const store: Store = {
     count: shape[0]!,
     labels: undefined,
-    async read(indices) {
+    async read(indices, into) {
       const bytes = new Uint8Array(indices.length * rowSize);
       // Neighbouring rows are read at once.
       for (let first = 0; first < indices.length; ) {
@@ -40,7 +40,8 @@ export async function fileRows(path: string): Promise<FileRows | undefined> {
         await file.read(bytes, first * rowSize, (last - first) * rowSize, start + indices[first]! * rowSize);
         first = last;
       }
-      return byteStore(bytes, rowSize).read(Array.from({ length: indices.length }, (_, row) => row));
+      const places = Array.from({ length: indices.length }, (_, row) => row);
+      return byteStore(bytes, rowSize).read(places, into);
     },
   };
   return { shape, store, sha256: await hashOf(path, size) };

@@ -10,6 +10,10 @@ export interface Store extends Split {
 /** k / 255 for every byte, rounded to float32 once. */
 const byteToUnit = Float32Array.from({ length: 256 }, (_, k) => k / 255);
 
+function arrayOf(length: number, into?: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
+  return into?.length === length ? into : new Float32Array(length);
+}
+
 function pick(labels: Int32Array | undefined, indices: readonly number[]): Pick<Rows, 'labels'> {
   return labels ? { labels: Int32Array.from(indices, i => labels[i]!) } : {};
 }
@@ -25,8 +29,8 @@ export function byteStore(
     ...(names && { nameOf: index => names[index]! }),
     count: bytes.length / rowSize,
     labels,
-    async read(indices) {
-      const data = new Float32Array(indices.length * rowSize);
+    async read(indices, into) {
+      const data = arrayOf(indices.length * rowSize, into);
       indices.forEach((index, row) => {
         const from = index * rowSize;
         for (let i = 0; i < rowSize; i++) data[row * rowSize + i] = byteToUnit[bytes[from + i]!]!;
@@ -41,8 +45,8 @@ export function floatStore(values: Float32Array, rowSize: number, labels?: Int32
   return {
     count: values.length / rowSize,
     labels,
-    async read(indices) {
-      const data = new Float32Array(indices.length * rowSize);
+    async read(indices, into) {
+      const data = arrayOf(indices.length * rowSize, into);
       indices.forEach((index, row) => {
         data.set(values.subarray(index * rowSize, (index + 1) * rowSize), row * rowSize);
       });
