@@ -42,6 +42,7 @@ describe('perturbed data', () => {
 
 describe.each([
   ['vae', { latent: 2, hidden: [5] }],
+  ['made', { hidden: [36], blocks: 2 }],
   ['gated-pixelcnn', { channels: 4, layers: 1, head: 4, size: 3, firstSize: 3 }],
 ])('a background model of %s', (family, configuration) => {
   async function trained(background: number): Promise<State> {

@@ -4,6 +4,7 @@ import type { ImageDomain } from '@genserve/runtime';
 import type { Tensor } from '@tensorflow/tfjs';
 import { z } from 'zod';
 import type { Model, NoiseSpec, StepSpec } from '../family.js';
+import type { Scope } from '../nn/variable.js';
 import { tf } from '../trace/tensorflow.js';
 
 /** The part of a family's configuration that asks for one. */
@@ -12,8 +13,14 @@ export const backgroundSetting = {
   background: z.number().min(0).max(1).default(0),
 } as const;
 
-/** `model`, with the `log_prob` of `background` (built in a scope of its own) as its `background_log_prob`. */
-export function withBackground(model: Model, background: Model, share: number, image: ImageDomain): Model {
+/**
+ * What `build` makes, with a background model in a scope of its own where `share` is above 0: its `log_prob` is the
+ * operation `background_log_prob`. The paper's L2 is the `weightDecay` of the optimiser of `background_<step>`.
+ */
+export function withBackground(share: number, image: ImageDomain, scope: Scope, build: (scope: Scope) => Model): Model {
+  const model = build(scope);
+  if (share === 0) return model;
+  const background = build(scope.child('background'));
   const logProb = background.operations.find(({ name }) => name === 'log_prob')!; // of the same family as the first
   return {
     ...model,

@@ -69,10 +69,8 @@ export const gatedPixelCnn: Family<GatedPixelCnnConfiguration> = {
   domain: (_, domain) => binaryDomain(domain),
 
   build(settings, domain, scope) {
-    const model = build(settings, domain, scope);
-    if (settings.background === 0) return model;
-    const background = build(settings, domain, scope.child('background'));
-    return withBackground(model, background, settings.background, binaryImageOf('gated-pixelcnn', domain));
+    const image = binaryImageOf('gated-pixelcnn', domain);
+    return withBackground(settings.background, image, scope, own => build(settings, domain, own));
   },
 };
 

@@ -59,10 +59,8 @@ export const vae: Family<VaeConfiguration> = {
   },
 
   build(settings, domain, scope) {
-    const model = build(settings, domain, scope);
-    if (settings.background === 0) return model;
-    const background = build(settings, domain, scope.child('background'));
-    return withBackground(model, background, settings.background, imageOf('vae', domain));
+    const image = imageOf('vae', domain);
+    return withBackground(settings.background, image, scope, own => build(settings, domain, own));
   },
 };
 
