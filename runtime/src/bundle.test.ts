@@ -56,7 +56,7 @@ describe('openBundle', () => {
     const source = counting(memorySource({ ...files, ...copies, 'manifest.json': JSON.stringify(manifest) }));
     const bundle = await openBundle(source);
     await bundle.graph('sample', { variant: 'float16' });
-    expect(source.reads.slice(1)).toEqual(['float16/sample.onnx', 'float16/weights.bin']);
+    expect(source.reads.slice(1)).toEqual(['float16/sample.onnx', 'float16/weights.bin', 'sample.onnx']);
     expect((await bundle.graph('sample#0')).model).toEqual(files['decode.onnx']);
     await expect(bundle.graph('sample#1')).rejects.toMatchObject({ reason: 'BUNDLE_INVALID', field: 'members' });
     await expect(bundle.graph('sample', { variant: 'int8' })).rejects.toMatchObject({ field: 'variant' });

@@ -30,6 +30,8 @@ export interface BundleSource {
 export interface GraphFiles {
   readonly model: Bytes;
   readonly externalData: readonly { readonly path: string; readonly data: Bytes }[];
+  /** Beside a graph of a variant: the same graph in float32, without weights. */
+  readonly whole?: Bytes | undefined;
 }
 
 export interface GraphOptions extends ReadOptions {
@@ -106,7 +108,7 @@ class CheckedBundle implements Bundle {
     const weights = this.manifest.files.find(({ path }) => path === folder + WEIGHTS);
     // External data are found relative to the graph: its folder's weights.bin is always called just that.
     const externalData = weights ? [{ path: WEIGHTS, data: await this.file(weights.path, options) }] : [];
-    return { model, externalData };
+    return { model, externalData, ...(found && { whole: await this.file(file, options) }) };
   }
 
   async table(path: string, options?: ReadOptions): Promise<Float64Array> {

@@ -6,11 +6,12 @@ export interface DownloadOptions {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
-/** Graphs and weights of the variant (float32 when absent) and score tables are needed to run; reports are not. */
+/** Graphs, weights of the variant (float32 when absent) and score tables are needed to run; reports are not. */
 function isNeeded(path: string, variant: string | undefined): boolean {
-  const folder = variant ? `${variant}/` : '';
-  const isGraph = path.startsWith(folder) && /^([^/]+\.onnx|weights\.bin)$/.test(path.slice(folder.length));
-  return isGraph || path.startsWith('tables/');
+  const [name, folder = ''] = path.split('/').reverse();
+  const isOfVariant = folder === (variant ?? '') && name === 'weights.bin';
+  const isGraph = (folder === '' || folder === variant) && name?.endsWith('.onnx');
+  return isOfVariant || isGraph || folder === 'tables';
 }
 
 /** Afterwards the bundle has them in memory, verified. Rejects at the first that fails. */

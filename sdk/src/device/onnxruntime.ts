@@ -3,6 +3,7 @@
 /// <reference path="./imports.d.ts" />
 import { GenserveError, type GraphFiles, type Session, type Tensor } from '@genserve/runtime';
 import type * as Ort from 'onnxruntime-web';
+import { widen } from './widen.js';
 
 export type DeviceBackend = 'wasm' | 'webgpu';
 
@@ -53,8 +54,9 @@ export async function openOrt({ backend, assets, threads }: OrtStart): Promise<O
   }
   const unlessLost = lossOf(backend === 'webgpu' ? await ort.env.webgpu?.device : undefined);
   return {
-    async create({ model, externalData }) {
+    async create(graph) {
       try {
+        const { model, externalData } = graph.whole ? widen(graph.whole, graph) : graph;
         return sessionOf(ort, await unlessLost(create(model, externalData)), unlessLost);
       } catch (error) {
         throw explain(error, 'create');
