@@ -112,6 +112,17 @@ describe('a run whose samples a classifier judges', () => {
     expect(found.at(-1)).not.toHaveProperty('kernel_distance');
   });
 
+  it('takes no classifier of other classes, nor of the same in another order', async () => {
+    const image = dataset.domain.image!;
+    for (const labels of [['x', 'y', 'z'], [...image.labels].reverse()]) {
+      const refused = openJudge(classifier, { image: { ...image, labels } });
+      await expect(refused).rejects.toMatchObject({ reason: 'INVALID_ARGUMENT', field: 'classifier' });
+      await expect(refused).rejects.toThrow(`where the model knows ${labels.join(', ')}`);
+    }
+    const unlabelled = await openJudge(classifier, { image: { ...image, labels: [] } });
+    await unlabelled.close();
+  });
+
   it('must draw samples, of the shape that the classifier knows', async () => {
     const wrong = { reason: 'INVALID_ARGUMENT', field: 'classifier' };
     const other = train({ ...gan('other', 1), classifier: 'models/mnist-classifier/1' });

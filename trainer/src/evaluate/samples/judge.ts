@@ -1,4 +1,5 @@
 // The classifier that samples are judged by: a bundle with `classify` and `features`.
+import { isDeepStrictEqual } from 'node:util';
 import { type BundleGenerator, type Domain, domainShape, GenserveError } from '@genserve/runtime';
 import { modelHash } from '../../export/model-hash.js';
 import { type OpenOptions, openGenerator } from '../../export/open.js';
@@ -33,7 +34,7 @@ export interface Judgement {
 
 const ROWS_PER_CHUNK = 200;
 
-/** `folder` is models/<name>/<version>. Throws INVALID_ARGUMENT where it is no classifier of pictures as `domain` has. */
+/** `folder` is models/<name>/<version>. Throws INVALID_ARGUMENT where it is no classifier of pictures and classes as `domain` has. */
 export async function openJudge(folder: string, domain: Domain | undefined, options?: OpenOptions): Promise<Judge> {
   const generator = await openGenerator(folder, options);
   try {
@@ -83,6 +84,9 @@ function checkJudge({ manifest }: BundleGenerator, domain: Domain | undefined): 
   const [wanted, found] = [domainShape(domain), domainShape(manifest.domain)];
   if (wanted.join() !== found.join() || !manifest.domain?.image)
     throw wrong(`${manifest.name} takes rows of shape [${found}] where the model draws [${wanted}]`);
+  const [theirs, ours] = [manifest.domain.image.labels, domain?.image?.labels ?? []];
+  if (ours.length > 0 && !isDeepStrictEqual(ours, theirs))
+    throw wrong(`${manifest.name} tells ${theirs.join(', ')} apart, where the model knows ${ours.join(', ')}`);
 }
 
 function joined(parts: readonly Float32Array[], count: number): RowSet {
