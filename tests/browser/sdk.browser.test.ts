@@ -167,54 +167,50 @@ describe('a model in the worker of a page', () => {
   });
 
   it('ends a step that outlives its grace time, and makes the worker anew', async () => {
-    const workers: string[] = [];
-    page.on('worker', worker => workers.push(worker.url()));
     const result = await page.evaluate(async url => {
+      const workers = window.slowWorkers(200);
       const generator = await window.sdk.loadGenerator(url, { graceMs: 0 });
       const abort = new AbortController();
       const { data } = await generator.sample({ seed: 7 });
-      const call = generator.logLikelihood(data, { draws: 200_000, signal: abort.signal });
-      await new Promise(resolve => setTimeout(resolve, 100));
+      const before = workers.count();
+      const asked = workers.asked('log_prob');
+      const call = generator.logLikelihood(data, { signal: abort.signal });
+      await asked;
       abort.abort();
       const reason = await call.then(
         () => 'none',
         (error: { reason?: string }) => error.reason,
       );
       const others = await Promise.all([generator.sample({ seed: 7 }), generator.sample({ seed: 8 })]);
-      return { reason, first: others.map(({ data }) => data.data[0]) };
+      return { reason, workers: [before, workers.count()], first: others.map(({ data }) => data.data[0]) };
     }, host.bundle('tiny/1'));
     expect(result.reason).toBe('CANCELLED');
     expect(result.first[0]).toBeCloseTo((await inNode.sample({ seed: 7 })).data.data[0]!, 4);
     expect(result.first[1]).toBeCloseTo((await inNode.sample({ seed: 8 })).data.data[0]!, 4);
-    expect(workers.length).toBe(2);
+    expect(result.workers).toEqual([1, 2]);
   });
 
   it('begins calls anew whose worker was ended for the sake of another', async () => {
     const result = await page.evaluate(async url => {
-      let workers = 0;
-      window.Worker = class extends Worker {
-        constructor(url: string | URL, options?: WorkerOptions) {
-          super(url, options);
-          workers++;
-        }
-      };
+      const draw = async (seed: number) => (await generator.sample({ seed, count: 300 })).data.data;
+      const workers = window.slowWorkers(50);
       const generator = await window.sdk.loadGenerator(url, { graceMs: 0 });
-      const draw = async (seed: number) => (await generator.sample({ seed, count: 2000 })).data.data;
       const alone = [await draw(7), await draw(8)];
       const { data } = await generator.sample({ seed: 7 });
       let going = true;
       const beside = Promise.all([draw(7), draw(8)]).finally(() => {
         going = false;
       });
-      // Until one is aborted that is under way.
-      while (workers === 1) {
-        const signal = AbortSignal.timeout(10);
-        await generator.logLikelihood(data, { draws: 10_000, signal }).catch(() => undefined);
-      }
+      const abort = new AbortController();
+      const asked = workers.asked('log_prob');
+      const call = generator.logLikelihood(data, { signal: abort.signal }).catch(() => undefined);
+      await asked;
+      abort.abort();
+      await call;
       const wereGoing = going;
       const same = (await beside).every((pictures, i) => pictures.every((value, at) => value === alone[i]![at]));
       await generator.dispose();
-      return { workers, wereGoing, same };
+      return { workers: workers.count(), wereGoing, same };
     }, host.bundle('mnist-vae/1'));
     expect(result).toEqual({ workers: 2, wereGoing: true, same: true });
   });

@@ -79,6 +79,9 @@ export async function burst(requests: number): Promise<Figures> {
     'repository.load=[mnist-pixelcnn]',
     '--set',
     'queue.maxSteps=20',
+    // The count alone decides, whatever the machine's speed.
+    '--set',
+    'queue.maxWaitMs=60000',
   );
   // Drawn pixel by pixel: no machine answers as fast as these requests arrive.
   const ask = async (seed: number) => {
