@@ -24,7 +24,8 @@ test('SIGTERM under load: nothing that was accepted is lost', async () => {
 
 test('a burst beyond the queue is refused with a time to come back, and all is well afterwards', async () => {
   const { accepted, refused, without_retry_after, afterwards } = await burst(200);
-  expect(accepted).toBeGreaterThanOrEqual(20);
+  // Twenty steps wait at most, and a request has no more than two of them there.
+  expect(accepted).toBeGreaterThanOrEqual(10);
   expect((accepted ?? 0) + (refused ?? 0)).toBe(200);
   expect(refused).toBeGreaterThan(0);
   expect({ without_retry_after, afterwards }).toEqual({ without_retry_after: 0, afterwards: 200 });
