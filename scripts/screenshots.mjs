@@ -10,6 +10,8 @@ const click = id => page => page.getByTestId(id).click();
 const shows = (id, pattern) => page => page.getByTestId(id).filter({ hasText: pattern }).waitFor({ timeout: 120_000 });
 const sheet = page => page.locator('#samples[aria-label*="seed"]').waitFor();
 
+const emoji = id => page => page.getByTestId(id).setInputFiles(`${root}docs/results/emoji-pix2pix/source.png`);
+
 /** Name, address, and what is done before the picture is taken. */
 const shots = [
   ['gallery', '', [shows('models', /mnist-vae/)]],
@@ -21,6 +23,7 @@ const shots = [
     '#/mnist-pixelcnn/paint',
     [shows('paint-status', /^Erase/), click('erase-lower'), click('complete'), shows('paint-status', /^6 completions/)],
   ],
+  ['translate', '#/emoji-pix2pix/translate', [emoji('translate-file'), shows('translate-status', /^Translated in/)]],
 ];
 const screens = [
   { name: 'desktop', viewport: { width: 1180, height: 860 }, colorScheme: 'light' },

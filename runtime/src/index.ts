@@ -28,3 +28,4 @@ export { sha256 } from './sha256.js';
 export * from './steps.js';
 export * from './tensor.js';
 export * from './text.js';
+export * from './threads.js';

@@ -166,6 +166,32 @@ describe('a model in the worker of a page', () => {
     expect(result.first).toBeCloseTo((await inNode.sample({ seed: 7 })).data.data[0]!, 4);
   });
 
+  it('stops loading at an abort, and loads afterwards', async () => {
+    // The first half alone, and no end.
+    host.broken.set('weights.bin', (response, bytes) => {
+      response.writeHead(200, { 'content-length': bytes.length });
+      response.write(bytes.subarray(0, bytes.length / 2));
+    });
+    const { reason, tookMs } = await page.evaluate(async url => {
+      const abort = new AbortController();
+      let start = 0;
+      const onProgress = ({ done, total }: { done: number; total?: number }) => {
+        if (start > 0 || done * 3 < (total ?? done)) return;
+        start = performance.now();
+        abort.abort();
+      };
+      const reason = await window.sdk.loadGenerator(url, { signal: abort.signal, onProgress }).then(
+        () => 'none',
+        (error: { reason?: string }) => error.reason,
+      );
+      return { reason, tookMs: performance.now() - start };
+    }, host.bundle('tiny/1'));
+    expect(reason).toBe('CANCELLED');
+    expect(tookMs).toBeLessThan(300);
+    host.broken.clear();
+    expect((await inPage(page, host.bundle('tiny/1'))).shape).toEqual([16, 16, 16, 1]);
+  });
+
   it('ends a step that outlives its grace time, and makes the worker anew', async () => {
     const result = await page.evaluate(async url => {
       const workers = window.slowWorkers(200);
@@ -215,7 +241,7 @@ describe('a model in the worker of a page', () => {
     expect(result).toEqual({ workers: 2, wereGoing: true, same: true });
   });
 
-  it('leaves the page alive while it works', async () => {
+  it('leaves the page alive while it works', { retry: 2 }, async () => {
     const [idle, busy] = await page.evaluate(async url => {
       const ticksPerSecond = async () => {
         let ticks = 0;
@@ -235,8 +261,8 @@ describe('a model in the worker of a page', () => {
       return [idle, busy] as const;
     }, host.bundle('tiny/1'));
     console.log(`ticks of a 4 ms timer per second: ${Math.round(idle)} idle, ${Math.round(busy)} while sampling`);
-    // A page that computes in its own thread has none.
-    expect(busy).toBeGreaterThan(idle / 5);
+    // A page that computes in its own thread has none; of 256 at most, or what this machine leaves of them.
+    expect(busy).toBeGreaterThan(Math.min(200, idle / 2));
   });
 });
 
@@ -406,8 +432,10 @@ describe('the choice of backend', () => {
       expect(drawn.backend).toBe('webgpu');
       const { data } = await inNode.sample({ seed: 7, count: 16 });
       expect(largestDifference(drawn.values, data.data)).toBeLessThan(1e-4);
-      const [together, alone] = await overlapping(gpuPage, [host.bundle('tiny/1'), host.bundle('tiny/1')]);
-      expect(together).toEqual(alone);
+      for (const other of ['tiny/1', 'tiny-rows/1']) {
+        const [together, alone] = await overlapping(gpuPage, [host.bundle('tiny/1'), host.bundle(other)]);
+        expect(together).toEqual(alone);
+      }
     });
 
     it.each([

@@ -12,6 +12,7 @@ import {
   serialQueue,
   type Tensor,
   type Tensors,
+  threadsWorth,
 } from '@genserve/runtime';
 import * as onnxruntime from 'onnxruntime-node';
 import { sourceOf } from '../repository/folder-source.js';
@@ -30,7 +31,7 @@ async function openSession(load: Load): Promise<Session> {
   const session = await onnxruntime.InferenceSession.create(model, {
     externalData: [...externalData],
     executionProviders: ['cpu'],
-    intraOpNumThreads: threads,
+    intraOpNumThreads: threadsWorth(model, threads),
     interOpNumThreads: 1,
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',

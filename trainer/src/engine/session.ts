@@ -1,5 +1,12 @@
 // Runtime's Session seam on onnxruntime-node: exported graphs, run in the trainer to verify and evaluate them.
-import { GenserveError, type RunOptions, type Session, type Tensor, type Tensors } from '@genserve/runtime';
+import {
+  GenserveError,
+  type RunOptions,
+  type Session,
+  type Tensor,
+  type Tensors,
+  threadsWorth,
+} from '@genserve/runtime';
 import * as ort from 'onnxruntime-node';
 import { WEIGHTS_FILE } from '../graph/write.js';
 import type { Device } from './device.js';
@@ -7,7 +14,7 @@ import type { Device } from './device.js';
 export interface SessionOptions {
   /** The bundle's weights file, which the graph's external initialisers lie in. */
   readonly weights?: Uint8Array | undefined;
-  /** All cores when absent. */
+  /** All cores when absent; one for a graph that loops, whatever is said here. */
   readonly threads?: number | undefined;
   /** The CPU when absent. */
   readonly device?: Device | undefined;
@@ -15,7 +22,8 @@ export interface SessionOptions {
 
 /** @throws BUNDLE_INVALID where onnxruntime does not take the graph. */
 export async function createSession(model: Uint8Array, options: SessionOptions = {}): Promise<Session> {
-  const { weights, threads, device = 'cpu' } = options;
+  const { weights, device = 'cpu' } = options;
+  const threads = threadsWorth(model, options.threads);
   try {
     const session = await ort.InferenceSession.create(model, {
       executionProviders: [device],
