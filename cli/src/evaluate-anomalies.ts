@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { invalid, parseManifest } from '@genserve/runtime';
-import type { Dataset } from '@genserve/trainer';
+import type { AnomalyRow, Dataset } from '@genserve/trainer';
 import { interruptible } from './interrupt.js';
 import { openDataFor } from './model-data.js';
 import { print, printFigures, table } from './output.js';
@@ -29,12 +29,20 @@ export async function evaluateAnomalies(folder: string, flags: AnomalyFlags): Pr
     evaluateAnomaly(folder, dataset, sources, { limit, variant, signal, onProgress: counter('rows') }),
   );
   if (flags.json) return printFigures({ metrics, context });
+  const usingLabels = rows.filter(({ usesLabel }) => usesLabel);
+  print(ranking(rows.filter(({ usesLabel }) => !usesLabel)));
+  print(`\n${context.normal_rows} normal rows of ${context.normal}; anomalies are the positive class`);
+  if (usingLabels.length === 0) return;
+  print('\nScores that use labels: normal rows with their own label, and as anomalies the same rows with a wrong one');
+  print(ranking(usingLabels));
+}
+
+function ranking(rows: readonly AnomalyRow[]): string {
   const cells = rows.map(({ source, score, recommended, inverted, auroc, aupr, auprFloor, fpr80, fpr95 }) => [
     source,
     `${score}${recommended ? ' (recommended)' : ''}`,
     ...[auroc, aupr, auprFloor, fpr80, fpr95].map(value => value.toFixed(4)),
     inverted ? 'inverted' : '',
   ]);
-  print(table(['anomalies', 'score', 'AUROC', 'AUPR', 'floor', 'FPR80', 'FPR95', ''], cells));
-  print(`\n${context.normal_rows} normal rows of ${context.normal}; anomalies are the positive class`);
+  return table(['anomalies', 'score', 'AUROC', 'AUPR', 'floor', 'FPR80', 'FPR95', ''], cells);
 }

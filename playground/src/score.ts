@@ -119,7 +119,8 @@ export class ScorePanel implements Panel {
 
   /** Everything that the model says of one row, asked at once. */
   async #ask(generator: ClientGenerator, session: ModelSession, row: Tensor, signal: AbortSignal) {
-    const { scores } = session.manifest;
+    // The page has a label for likelihoods alone: to score by it, the data would have to be of one of the classes.
+    const scores = session.manifest.scores.filter(({ usesLabel }) => !usesLabel);
     const label = this.#label.value === '' ? undefined : Number(this.#label.value);
     const [anomalies, reconstruction, likelihoods] = await Promise.all([
       scores.length > 0

@@ -87,7 +87,11 @@ export interface AnomalyOptions extends CallOptions {
   /** Accepted rate of false alarms, 0 < alpha < 1; 0.05 when absent. */
   readonly alpha?: number | undefined;
   readonly map?: boolean | undefined;
-  /** The class that rows are supposed to be of, one for all or one per row: p-values against normal data of that class alone, where the calibration has it; -1 for none. */
+  /**
+   * The class that rows are supposed to be of, one for all or one per row; -1 for none. Scores with `usesLabel` in the
+   * manifest need it: they say how normal a row is for one of its class. p-values are against normal data of that class
+   * alone, where the calibration has it.
+   */
   readonly label?: number | readonly number[] | undefined;
   /** Decide on the rows of this call together: `alpha` is then the expected share of normal rows among those called anomalous. */
   readonly correction?: 'benjamini-hochberg' | undefined;

@@ -346,6 +346,89 @@ describe('anomaly', () => {
   });
 });
 
+describe('an anomaly score that uses labels', () => {
+  const data = float32(
+    [2, 4, 3, 1],
+    [...[0, 1, 1, 0, 0, 1, 0, 0, 0, 1, 1, 1], ...[1, 0, 0, 0, 1, 0, 0, 1, 1, 0, 1, 0]],
+  );
+  /** -log p(x | label) of the fixture, by its formula. */
+  const negativeLogProb = (index: number, label: number) => {
+    const pixels = row(data, index);
+    let sum = 0;
+    pixels.forEach((x, i) => {
+      const p = sigmoid((i === 0 ? 0 : 1.5 * pixels[i - 1]!) + [-1.5, 0.5][label]!);
+      sum -= Math.log(x === 1 ? p : 1 - p);
+    });
+    return sum;
+  };
+  /** tiny-rows with two likelihood scores: of the label's class, and of what the graph makes of no label. */
+  const score = { ...tiny.manifest.scores.find(({ name }) => name === 'nll')!, draws: 1, calibration: undefined };
+  const table = { pooled: Float64Array.of(1, 5, 7, 9), light: Float64Array.of(1, 9) };
+  const withScores = (classes: readonly { label: number; count: number; table: string }[] = []) => {
+    const { manifest, runner } = rows;
+    // tiny-rows has no value for "no label": 1 for the scores that are given none.
+    const operations = manifest.operations.map(operation => ({
+      ...operation,
+      inputs: operation.inputs.map(port => (port.role === 'label' ? { ...port, default: 1 } : port)),
+    }));
+    const calibration = { count: 4, table: 'pooled', data: '', classes: [...classes] };
+    const scores = [
+      { ...score, name: 'plain', recommended: true },
+      { ...score, name: 'of-label', usesLabel: true, recommended: false, calibration },
+    ];
+    return new BundleGenerator(
+      { manifest: { ...manifest, operations, scores }, table: async path => table[path as keyof typeof table] },
+      runner,
+    );
+  };
+  const valuesOf = (results: Awaited<ReturnType<BundleGenerator['anomaly']>>, name: string) =>
+    results.map(({ scores }) => scores.find(score => score.name === name)!.value);
+
+  it('is of the row given its label, one for all or one for each', async () => {
+    const generator = withScores();
+    for (const label of [0, 1, [0, 1], [1, 0]]) {
+      const values = valuesOf(await generator.anomaly(data, { scores: ['of-label'], label }), 'of-label');
+      const labels = typeof label === 'number' ? [label, label] : label;
+      closeTo(
+        values,
+        labels.map((each, i) => negativeLogProb(i, each)),
+        1e-5,
+      );
+    }
+  });
+
+  it('leaves scores without the mark as they are, to the bit, with it in the same request too', async () => {
+    const generator = withScores();
+    const alone = valuesOf(await generator.anomaly(data), 'plain');
+    expect(alone).toEqual([...(await rows.logLikelihood(data, { label: 1 })).logProb].map(value => -value));
+    const results = await generator.anomaly(data, { scores: ['plain', 'of-label'], label: 0 });
+    expect(valuesOf(results, 'plain')).toEqual(alone);
+    closeTo(valuesOf(results, 'of-label'), [negativeLogProb(0, 0), negativeLogProb(1, 0)], 1e-5);
+  });
+
+  it('has a p-value among all rows with their own labels, or among those of its class where there is a table', async () => {
+    const pValues = async (generator: BundleGenerator) =>
+      (await generator.anomaly(data, { scores: ['of-label'], label: 1 })).map(({ scores }) => scores[0]!.pValue);
+    const shareOf = (sorted: Float64Array) =>
+      [0, 1].map(i => (1 + sorted.filter(value => value >= negativeLogProb(i, 1)).length) / (sorted.length + 1));
+    expect(await pValues(withScores())).toEqual(shareOf(table.pooled));
+    expect(await pValues(withScores([{ label: 1, count: 2, table: 'light' }]))).toEqual(shareOf(table.light));
+  });
+
+  it.each([
+    ['no label', undefined, /score of-label needs the label of each row; row 0 has none/],
+    ['no label for one row', [1, -1], /row 1 has none/],
+    ['a label that there is not', [0, 2], /from -1 to 1/],
+  ])('refuses %s', async (_, label, message) => {
+    const refused = withScores().anomaly(data, { scores: ['of-label'], label });
+    await expect(refused).rejects.toMatchObject({
+      reason: 'INVALID_ARGUMENT',
+      field: 'label',
+      message: expect.stringMatching(message),
+    });
+  });
+});
+
 describe('labels', () => {
   it('are drawn by training frequency where absent, and told', async () => {
     const { labels, data } = await rows.sample({ count: 400, seed: 2 });

@@ -120,6 +120,8 @@ describe('parseManifest', () => {
     ['scores.0.calibration.table', 'tables/x.npy', 'scores[0].calibration.table', /not among files/],
     ['scores.1.recommended', true, 'scores', /at most one/],
     ['scores.1.recommended', 'yes', 'scores[1].recommended', /true or false/],
+    ['scores.0.usesLabel', 'yes', 'scores[0].usesLabel', /true or false/],
+    ['scores.0.usesLabel', true, 'scores[0].operations', /input of role label/],
     ['scores.1.name', 'nll', 'scores[1]', /nll is there twice/],
     ['scores.0.parameters', { k: 'five' }, 'scores[0].parameters.k', /must be a number/],
     ['files.0.sha256', 'ABC', 'files[0].sha256', /64 lower-case hexadecimal/],

@@ -31,7 +31,7 @@ export function checkReferences(manifest: Manifest): void {
   each(manifest.operations, 'operations', (operation, field) => {
     listed(operation.file, `${field}.file`);
     if (operation.members.length > 0 && inputsOf(operation, 'label').length === 0)
-      throw wrong(`${field}.members`, 'need an input of role label to choose among them');
+      throw wrong(`${field}.members`, 'need an input of role label');
     each(operation.members, `${field}.members`, ({ file }, place) => listed(file, `${place}.file`));
     for (const side of ['inputs', 'outputs'] as const) {
       unique(operation[side], `${field}.${side}`, port => port.name);
@@ -40,8 +40,8 @@ export function checkReferences(manifest: Manifest): void {
     const states = (ports: readonly Port[]) =>
       ports.filter(({ role }) => role === 'state').map(({ dtype, shape }) => `${dtype} [${shape}]`);
     if (states(operation.inputs).join() !== states(operation.outputs).join())
-      throw wrong(`${field}.outputs`, 'must give one state for each state input, of its shape and in its order');
-    if (operation.outputs.length === 0) throw wrong(`${field}.outputs`, 'must name at least one output');
+      throw wrong(`${field}.outputs`, 'must give one state for each state input, in order');
+    if (operation.outputs.length === 0) throw wrong(`${field}.outputs`, 'must have at least one output');
     for (const { folder } of manifest.variants) listed(`${folder}/${operation.file}`, 'variants');
   });
   if (manifest.likelihood?.kind !== 'none') {
@@ -50,6 +50,8 @@ export function checkReferences(manifest: Manifest): void {
   }
   each(manifest.scores, 'scores', (score, field, index) => {
     each(score.operations, `${field}.operations`, known);
+    if (score.usesLabel && score.operations.every(name => inputsOf(known(name, field), 'label').length === 0))
+      throw wrong(`${field}.operations`, 'need an input of role label');
     each(score.tables, `${field}.tables`, listed);
     if (score.calibration) listed(score.calibration.table, `${field}.calibration.table`);
     const classes = score.calibration?.classes ?? [];

@@ -121,6 +121,7 @@ export const manifestSchema = object<Manifest>({
       ),
       recommended: flag,
       statistics: texts,
+      usesLabel: flag,
     }),
   ),
   variants: list(object({ name: words('float16'), folder: path, maxError: number })),

@@ -1,14 +1,14 @@
 // Anomaly scores of rows: every score that was asked for, its p-value and decision, and where the anomaly lies.
 // Loaded when a model is first asked for one.
-import type { Score } from '@genserve/proto/manifest';
+import type { Operation, Score } from '@genserve/proto/manifest';
 import { type Calls, rowsOf } from '../calls.js';
 import { GenserveError, invalid } from '../errors.js';
-import type { Anomaly, AnomalyOptions, AnomalyScore, CallOptions } from '../generator.js';
+import type { Anomaly, AnomalyOptions, AnomalyScore } from '../generator.js';
 import { logWeights, notFinite } from '../likelihood.js';
-import { findOperation, type Manifest } from '../manifest.js';
+import { findOperation, inputsOf, type Manifest } from '../manifest.js';
 import { checkSeed } from '../noise.js';
 import { checkCount, quantise } from '../ports.js';
-import { float32, type Tensor } from '../tensor.js';
+import { float32, type Tensor, type Tensors } from '../tensor.js';
 import { rowOf, type ScoreContext } from './formula.js';
 import type { Formula } from './formula-names.js';
 import { SCORES } from './formulas.js';
@@ -24,7 +24,7 @@ export async function anomaly(calls: Calls, data: Tensor, options: AnomalyOption
   const wanted = wantedScores(manifest, options.scores ?? []);
   const rows = rowsOf(data, 'data');
   const labels = labelsOf(options.label, rows);
-  const values = valuesOf(calls, data, options);
+  const values = valuesOf(calls, data, labels, options);
   const results: AnomalyScore[][] = Array.from({ length: rows }, () => []);
   for (const score of wanted) {
     const found = await values(score);
@@ -45,7 +45,7 @@ export async function anomaly(calls: Calls, data: Tensor, options: AnomalyOption
       });
     });
   }
-  const map = options.map ? await anomalyMap(calls, data, options.seed ?? wanted[0]!.seed, options) : undefined;
+  const map = options.map ? await anomalyMap(calls, data, wanted[0]!, options) : undefined;
   return results.map((scores, row) => ({
     scores,
     ...(map && { map: float32(map.shape.slice(1, 3), rowOf(map, row)) }),
@@ -57,7 +57,7 @@ function formulaOf(score: Score): Formula {
 }
 
 /** Computes scores; what two of them ask of the model is asked once. */
-function valuesOf(calls: Calls, data: Tensor, options: AnomalyOptions) {
+function valuesOf(calls: Calls, data: Tensor, labels: readonly number[], options: AnomalyOptions) {
   const { manifest } = calls;
   const rows = rowsOf(data, 'data');
   const cache = new Map<string, unknown>();
@@ -67,6 +67,7 @@ function valuesOf(calls: Calls, data: Tensor, options: AnomalyOptions) {
   };
   const compute = (score: Score): Promise<Float64Array> =>
     once(`score ${score.name}`, async () => {
+      checkLabels(score, labels);
       const draws = checkCount(options.draws ?? score.draws, 'draws');
       const seed = checkSeed(options.seed ?? score.seed);
       const context: ScoreContext = {
@@ -77,11 +78,20 @@ function valuesOf(calls: Calls, data: Tensor, options: AnomalyOptions) {
         },
         shared: (key, make) => once(`shared ${key} ${seed}`, make),
         logWeights: name =>
-          once(`weights ${name} ${draws} ${seed}`, () => {
+          once(`weights ${name} ${draws} ${seed} ${score.usesLabel}`, () => {
             const operation = findOperation(manifest, name);
-            return logWeights(calls, operation, calls.data(operation, data), rows, draws, seed, options);
+            return logWeights(
+              calls,
+              operation,
+              given(calls, operation, data, score, options),
+              rows,
+              draws,
+              seed,
+              options,
+            );
           }),
-        output: name => once(`output ${name} ${seed}`, () => firstOutput(calls, name, data, seed, options)),
+        output: name =>
+          once(`output ${name} ${seed} ${score.usesLabel}`, () => firstOutput(calls, name, data, score, seed, options)),
         table: path => calls.bundle.table(path, { signal: options.signal }),
         value: name => compute(manifest.scores.find(other => other.name === name)!), // looked at by parseManifest
       };
@@ -93,10 +103,28 @@ function valuesOf(calls: Calls, data: Tensor, options: AnomalyOptions) {
   return compute;
 }
 
+/** What an operation is fed for a score: the rows, and their labels where the score and the operation take any. */
+function given(
+  calls: Calls,
+  operation: Operation,
+  data: Tensor,
+  { usesLabel }: Score,
+  { label }: AnomalyOptions,
+): Tensors {
+  const takesLabel = usesLabel && inputsOf(operation, 'label').length > 0;
+  return { ...calls.data(operation, data), ...(takesLabel && calls.conditions(operation, { label })) };
+}
+
+/** A row without a label would be scored by what the model makes of "no label", and compared with rows that have one. */
+function checkLabels({ name, usesLabel }: Score, labels: readonly number[]): void {
+  const row = usesLabel ? labels.findIndex(label => label < 0) : -1;
+  if (row >= 0) throw invalid('label', `score ${name} needs the label of each row; row ${row} has none`);
+}
+
 /** The table of each row; undefined where there is none, or where it is of other draws or another seed. */
 async function calibrationTables(
   { bundle }: Calls,
-  { calibration, draws, seed }: Score,
+  { calibration, draws, seed, usesLabel }: Score,
   labels: readonly number[],
   options: AnomalyOptions,
 ): Promise<Float64Array[] | undefined> {
@@ -104,7 +132,8 @@ async function calibrationTables(
   const tables: Float64Array[] = [];
   for (const [row, label] of labels.entries()) {
     const own = calibration.classes.find(candidate => candidate.label === label);
-    if (label >= 0 && !own) {
+    // A score that uses labels has compared the row with its class already: the table of all classes is for it too.
+    if (label >= 0 && !own && !usesLabel) {
       const there = calibration.classes.map(candidate => candidate.label).join(', ') || 'none';
       throw invalid(
         Array.isArray(options.label) && options.label.length > 1 ? `label[${row}]` : 'label',
@@ -134,10 +163,22 @@ function wantedScores({ scores, name: model }: Manifest, names: readonly string[
   });
 }
 
-/** [rows, height, width]: -log p of each pixel in nats, where the model tells it. */
-async function anomalyMap(calls: Calls, data: Tensor, seed: number, options: CallOptions): Promise<Tensor | undefined> {
+/** [rows, height, width]: -log p of each pixel in nats, where the model tells it; by the seed and labels of `score`. */
+async function anomalyMap(
+  calls: Calls,
+  data: Tensor,
+  score: Score,
+  options: AnomalyOptions,
+): Promise<Tensor | undefined> {
   if (!calls.manifest.operations.some(({ name }) => name === 'log_prob_map')) return undefined;
-  const { shape, data: logProbs } = await firstOutput(calls, 'log_prob_map', data, seed, options);
+  const { shape, data: logProbs } = await firstOutput(
+    calls,
+    'log_prob_map',
+    data,
+    score,
+    options.seed ?? score.seed,
+    options,
+  );
   return float32(
     shape,
     Float32Array.from(logProbs, value => -value),
@@ -149,14 +190,15 @@ async function firstOutput(
   calls: Calls,
   name: string,
   data: Tensor,
+  score: Score,
   seed: number,
-  options: CallOptions,
+  options: AnomalyOptions,
 ): Promise<Tensor> {
   const operation = findOperation(calls.manifest, name);
   const rows = rowsOf(data, 'data');
   const stepRows = Array.from({ length: rows }, (_, index) => ({ index, sample: 0, draw: 0 }));
   const port = operation.outputs[0]!; // parseManifest asks for one
-  const call = calls.call(operation, calls.data(operation, data), rows, seed, stepRows, options);
+  const call = calls.call(operation, given(calls, operation, data, score, options), rows, seed, stepRows, options);
   return (await calls.gather(call, [port]))[port.name]!;
 }
 

@@ -30,6 +30,7 @@ function compute(formula: Formula, given: Given): Promise<Float64Array> {
     calibration: undefined,
     recommended: false,
     statistics: [],
+    usesLabel: false,
     ...given.score,
   };
   const domain: Manifest['domain'] = {

@@ -1,5 +1,5 @@
 // How well a bundle's scores tell anomalies from normal test data, from the bundle alone.
-import { GenserveError, invalid } from '@genserve/runtime';
+import { GenserveError, invalid, type Manifest } from '@genserve/runtime';
 import type { Dataset, Split } from '../data/dataset.js';
 import { type OpenOptions, openGenerator } from '../export/open.js';
 import { memorySplit, spread } from '../scores/rows.js';
@@ -23,6 +23,8 @@ export interface AnomalyEvaluationOptions extends OpenOptions {
 export interface AnomalyRow extends Ranking {
   readonly source: string;
   readonly score: string;
+  /** Then the source is `wrong-label`. */
+  readonly usesLabel: boolean;
   readonly recommended: boolean;
   /** Ranks anomalies below normal data. */
   readonly inverted: boolean;
@@ -40,6 +42,8 @@ const MADE_ROWS = 1000;
  * Every score of models/<name>/<version> on the test rows of `dataset` (normal) and of each source (anomalies, the positive
  * class). A source is a data set, or one of `constant`, `noise` and `emoji`. Metrics: anomaly.<source>.<score>.<figure>,
  * anomaly.auroc of the recommended score on the first source, and false_positives.<score>.<alpha> on the normal rows.
+ * Anomalies are of no class of the model, so scores that use labels are not ranked on them: there a normal row with its own
+ * label is normal, and the same row with another is the anomaly (source `wrong-label`).
  */
 export async function evaluateAnomaly(
   bundle: string,
@@ -51,30 +55,38 @@ export async function evaluateAnomaly(
   try {
     const { manifest } = generator;
     checkShape(manifest.domain, dataset);
+    const named = (usesLabel: boolean) =>
+      manifest.scores.filter(score => score.usesLabel === usesLabel).map(({ name }) => name);
     const [first] = sources;
-    if (first === undefined || manifest.scores.length === 0)
+    if (first === undefined || named(false).length === 0)
       throw new GenserveError('OPERATION_UNSUPPORTED', `${manifest.name} has no scores, or there is nothing to score`);
     const limit = options.limit ?? Number.MAX_SAFE_INTEGER;
     const found: AnomalySource[] = [];
     for (const source of sources) found.push(await open(source));
     const normal = spread(dataset.test, limit);
-    const total = found.reduce((sum, { split }) => sum + split.count, normal.count);
+    const wrong = named(true).length > 0 ? [{ name: 'wrong-label', split: wronglyLabelled(normal, manifest) }] : [];
+    const total = [...found, ...wrong].reduce((sum, { split }) => sum + split.count, normal.count);
     let before = 0;
-    const score = async (split: Split): Promise<ScoreValues> => {
+    const score = async (split: Split, scores?: readonly string[]): Promise<ScoreValues> => {
       const onProgress = (done: number) => options.onProgress?.(before + done, total);
-      const values = await scoreValues(generator, split, { signal: options.signal, onProgress });
+      const values = await scoreValues(generator, split, { scores, signal: options.signal, onProgress });
       before += split.count;
       return values;
     };
     const usual = await score(normal);
     const rows: AnomalyRow[] = [];
-    for (const { name: source, split } of found) {
-      const unusual = await score(split);
-      for (const { name, recommended } of manifest.scores) {
-        const ranking = rank(usual.values.get(name)!, unusual.values.get(name)!);
-        rows.push({ source, score: name, recommended, inverted: ranking.auroc < 0.5, ...ranking });
+    const rankAll = async ({ name: source, split }: AnomalySource, scores: readonly string[]) => {
+      const unusual = await score(split, scores);
+      for (const [name, values] of unusual.values) {
+        const [negatives, positives] = [usual.values.get(name)!.filter(isKnown), values.filter(isKnown)];
+        if (negatives.length === 0 || positives.length === 0) continue; // rows without labels
+        const { recommended, usesLabel } = manifest.scores.find(score => score.name === name)!;
+        const ranking = rank(negatives, positives);
+        rows.push({ source, score: name, usesLabel, recommended, inverted: ranking.auroc < 0.5, ...ranking });
       }
-    }
+    };
+    for (const source of found) await rankAll(source, named(false));
+    for (const source of wrong) await rankAll(source, named(true));
     const recommended = rows.find(row => row.recommended) ?? rows[0]!;
     return {
       rows,
@@ -90,6 +102,9 @@ export async function evaluateAnomaly(
         anomalies: found.map(({ name, split }) => `${name} (${split.count} rows)`).join(', '),
         positive_class: 'anomaly',
         recommended: recommended.score,
+        ...(wrong.length > 0 && {
+          using_labels: `${named(true).join(', ')}: normal rows with their own label against the same rows with a wrong one`,
+        }),
         binarisation: manifest.domain?.image?.binarisation ?? 'none',
       },
     };
@@ -112,6 +127,22 @@ export async function evaluateAnomaly(
   }
 }
 
+const isKnown = (value: number) => !Number.isNaN(value);
+
+/** The same rows, each with a label that is not its own: all others of the model in turns. */
+function wronglyLabelled(split: Split, { conditions }: Manifest): Split {
+  const classes = conditions.find(({ kind }) => kind === 'label')?.size ?? 0;
+  const wrongOf = (label: number, index: number) =>
+    label < 0 || classes < 2 ? -1 : (label + 1 + (index % (classes - 1))) % classes;
+  return {
+    count: split.count,
+    async read(indices) {
+      const { data, labels } = await split.read(indices);
+      return { data, ...(labels && { labels: labels.map((label, i) => wrongOf(label, indices[i]!)) }) };
+    },
+  };
+}
+
 function metricsOf({ source, score, auroc, aupr, auprFloor, fpr80, fpr95 }: AnomalyRow): [string, number][] {
   const figures = { auroc, aupr, aupr_floor: auprFloor, fpr80, fpr95 };
   return Object.entries(figures).map(([name, value]) => [`anomaly.${source}.${score}.${name}`, value]);
@@ -120,9 +151,11 @@ function metricsOf({ source, score, auroc, aupr, auprFloor, fpr80, fpr95 }: Anom
 /** Share of normal rows that are called anomalous, by score and alpha. */
 function falsePositives({ pValues }: ScoreValues): Record<string, number> {
   const entries = [...pValues].flatMap(([score, p]) =>
-    ALPHAS.map(
-      alpha => [`false_positives.${score}.${alpha}`, p.filter(value => value <= alpha).length / p.length] as const,
-    ),
+    ALPHAS.map(alpha => {
+      const flagged = p.filter(value => value <= alpha).length;
+      // Rows without the label that a score uses have no p-value; those of an uncalibrated score neither.
+      return [`false_positives.${score}.${alpha}`, flagged / (p.filter(isKnown).length || 1)] as const;
+    }),
   );
   return Object.fromEntries(entries);
 }

@@ -185,7 +185,10 @@ async function modelWithout(
   onModel?.(name, 'scoring');
   const generator = await openGenerator(bundle.path);
   try {
-    const { values } = await scoreValues(generator, spread(dataset.test, limit ?? dataset.test.count), { signal });
+    // The label of a held-out class is none that the model has learned.
+    const names = bundle.manifest.scores.filter(({ usesLabel }) => !usesLabel).map(({ name }) => name);
+    const rows = spread(dataset.test, limit ?? dataset.test.count);
+    const { values } = await scoreValues(generator, rows, { scores: names, signal });
     const figures = Object.entries(bundle.manifest.provenance?.metrics ?? {});
     const recommendation = figures.flatMap(([key, value]) => {
       const score = /^recommendation\.([^.]+)$/.exec(key)?.[1];

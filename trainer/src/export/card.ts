@@ -32,8 +32,12 @@ export function modelCard(manifest: Manifest): string {
     ...Object.entries(provenance?.metrics ?? {}).map(([key, value]) => `| ${key} | ${Number(value.toPrecision(6))} |`),
     '',
     ...scores.map(
-      ({ name: score, formula, draws, calibration }) =>
-        `Anomaly score \`${score}\` (${formula}, ${draws} draws), calibrated on ${calibration?.count.toLocaleString('en')} rows: ${calibration?.data}.`,
+      ({ name: score, formula, draws, calibration, usesLabel }) =>
+        `Anomaly score \`${score}\` (${formula}${usesLabel ? ' given the label of the row' : ''}, ${draws} draws), ${
+          calibration
+            ? `calibrated on ${calibration.count.toLocaleString('en')} rows: ${calibration.data}`
+            : 'not calibrated'
+        }.`,
     ),
     '',
     'The manifest holds everything that a client needs; `genserve verify` recomputes its recorded values.',

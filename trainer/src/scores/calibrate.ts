@@ -21,7 +21,10 @@ export interface CalibratedScores {
   readonly tables: ReadonlyMap<string, Bytes>;
 }
 
-/** Scores the rows just as a request is scored: grey values in, binarised by the score's own seed. */
+/**
+ * Scores the rows just as a request is scored: grey values in, binarised by the score's own seed. A score that uses labels
+ * is calibrated on the rows that have one, each with its own; where none has, it is left without calibration.
+ */
 export async function calibrateScores(
   generator: BundleGenerator,
   split: Split,
@@ -38,13 +41,18 @@ export async function calibrateScores(
     return { count: sorted.length, table: path };
   };
   const calibrated = scores.map((score): Score => {
-    const numbers = [...values.get(score.name)!];
+    const found = values.get(score.name)!;
+    const rows = [...found.keys()].filter(row => !Number.isNaN(found[row]!));
+    if (rows.length === 0) return { ...score, calibration: undefined };
     const classes = options.perClass ? [...new Set(labels)].filter(label => label >= 0).sort((a, b) => a - b) : [];
     const calibration: Calibration = {
-      ...tableOf(`tables/${score.name}.npy`, numbers),
+      ...tableOf(
+        `tables/${score.name}.npy`,
+        rows.map(row => found[row]!),
+      ),
       data: options.data,
       classes: classes.map(label => {
-        const own = numbers.filter((_, row) => labels![row] === label);
+        const own = rows.filter(row => labels![row] === label).map(row => found[row]!);
         return { label, ...tableOf(`tables/${score.name}.${label}.npy`, own) };
       }),
     };

@@ -58,7 +58,7 @@ export async function fitScores(
     const bank = rows.filter((_, i) => i % Math.ceil(rows.length / BANK_ROWS) === 0);
     add('tables/feature-bank.npy', [bank.length, size], Float64Array.from(bank.flatMap(row => [...row])));
   }
-  const simple = offered.filter(({ formula }) => formula !== 'fusion');
+  const simple = offered.filter(({ formula, usesLabel }) => formula !== 'fusion' && !usesLabel);
   const { values } = await scoreValues(withScores(generator, simple, tables), reference, { onProgress });
   const scores = offered.map(score => {
     if (score.formula !== 'typicality') return score;

@@ -1,10 +1,12 @@
 // Which anomaly scores a bundle offers: those that its operations and its domain allow.
-import { domainSize, findOperation, type Manifest, type Score } from '@genserve/runtime';
+import { domainSize, findOperation, inputsOf, type Manifest, type Score } from '@genserve/runtime';
 
 const DRAWS_OF_BOUND = 10;
 /** Longest feature or code whose covariance is stored. */
 const LONGEST_FEATURE = 512;
 const NEIGHBOURS = 5;
+/** -log p(x | label) */
+const LABEL_SCORE = 'negative-log-likelihood-of-label';
 
 /** Before tables and parameters are fitted. A fusion, where there are several statistics to weigh, is the last. */
 export function offeredScores(manifest: Manifest): Score[] {
@@ -42,12 +44,19 @@ export function offeredScores(manifest: Manifest): Score[] {
     short &&
       score('nearest-neighbours', [feature], { tables: ['tables/feature-bank.npy'], parameters: { k: NEIGHBOURS } }),
   ];
+  // After the others, as a request that names no score has no label to give.
+  const ofLabel =
+    likelihoods &&
+    inputsOf(findOperation(manifest, 'log_prob'), 'label').length > 0 &&
+    score('negative-log-likelihood', ['log_prob'], { name: LABEL_SCORE, draws, usesLabel: true });
   const scores = offered.filter(candidate => candidate !== false);
   // Typicality is a function of the likelihood alone.
   const statistics = scores.map(({ name }) => name).filter(name => name !== 'typicality');
-  return statistics.length > 1
-    ? [...scores, score('fusion', [], { tables: ['tables/fusion-densities.npy'], statistics })]
-    : scores;
+  return [
+    ...scores,
+    ...(statistics.length > 1 ? [score('fusion', [], { tables: ['tables/fusion-densities.npy'], statistics })] : []),
+    ...(ofLabel ? [ofLabel] : []),
+  ];
 }
 
 function score(formula: string, operations: string[], more: Partial<Score> = {}): Score {
@@ -62,6 +71,7 @@ function score(formula: string, operations: string[], more: Partial<Score> = {})
     calibration: undefined,
     recommended: false,
     statistics: [],
+    usesLabel: false,
     ...more,
   };
 }

@@ -26,7 +26,9 @@ export async function recommendScore(
   normal: Split,
   { onProgress, onWarning }: RecommendOptions = {},
 ): Promise<Recommendation> {
-  const { scores, domain } = generator.manifest;
+  const { domain, scores: all } = generator.manifest;
+  // Anomalies have no label, and a request need not have one.
+  const scores = all.filter(({ usesLabel }) => !usesLabel);
   const metrics: Record<string, number> = {};
   if (domain?.image && scores.length > 1) {
     const anomalies = await syntheticAnomalies(normal, domain.image, ROWS_PER_KIND, onWarning);
@@ -34,7 +36,10 @@ export async function recommendScore(
     const total = anomalies.reduce((sum, { count }) => sum + count, usualRows.count);
     let before = 0;
     const score = async (split: Split) => {
-      const scored = await scoreValues(generator, split, { onProgress: done => onProgress?.(before + done, total) });
+      const scored = await scoreValues(generator, split, {
+        scores: scores.map(({ name }) => name),
+        onProgress: done => onProgress?.(before + done, total),
+      });
       before += split.count;
       return scored;
     };
@@ -52,5 +57,5 @@ export async function recommendScore(
   }
   const mean = (name: string) => metrics[`recommendation.${name}`] ?? 0;
   const best = scores.reduce((best, score) => (mean(score.name) > mean(best.name) ? score : best));
-  return { scores: scores.map(score => ({ ...score, recommended: score === best })), metrics };
+  return { scores: all.map(score => ({ ...score, recommended: score === best })), metrics };
 }

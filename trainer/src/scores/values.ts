@@ -1,5 +1,5 @@
 // Scores of many rows, chunk by chunk.
-import { BundleGenerator, domainShape, type Manifest, type Score } from '@genserve/runtime';
+import { BundleGenerator, domainShape, float32, type Manifest, type Score, takeRows } from '@genserve/runtime';
 import type { Split } from '../data/dataset.js';
 
 const ROWS_PER_CHUNK = 250;
@@ -14,15 +14,15 @@ export interface ScoreValuesOptions {
 }
 
 export interface ScoreValues {
-  /** By name, one number per row. */
+  /** By name, one number per row; NaN where the score uses labels and the row has none. */
   readonly values: ReadonlyMap<string, Float64Array>;
-  /** By name, one per row; NaN where the score is not calibrated. */
+  /** By name, one per row; NaN there too, and where the score is not calibrated. */
   readonly pValues: ReadonlyMap<string, Float64Array>;
   /** Absent for unlabelled data. */
   readonly labels?: Int32Array | undefined;
 }
 
-/** Grey values go in as in a request, so that they are binarised as a request's are. */
+/** Grey values go in as in a request, so that they are binarised as a request's are; labels to the scores that use them alone. */
 export async function scoreValues(
   generator: BundleGenerator,
   split: Split,
@@ -35,18 +35,32 @@ export async function scoreValues(
   const [values, pValues] = [columns(), columns()];
   const labels = new Int32Array(rows);
   let labelled = true;
+  const usingLabels = names.filter(name => manifest.scores.find(score => score.name === name)?.usesLabel);
+  const others = names.filter(name => !usingLabels.includes(name));
   for (let first = 0; first < rows; first += ROWS_PER_CHUNK) {
     options.signal?.throwIfAborted();
     const indices = Array.from({ length: Math.min(ROWS_PER_CHUNK, rows - first) }, (_, i) => first + i);
     const part = await split.read(indices);
     const shape = [indices.length, ...domainShape(manifest.domain)];
-    const anomalies = await generator.anomaly({ dtype: 'float32', shape, data: part.data }, { scores: names });
-    anomalies.forEach(({ scores }, i) => {
-      for (const { name, value, pValue } of scores) {
-        values.get(name)![first + i] = value;
-        if (pValue !== undefined) pValues.get(name)![first + i] = pValue;
-      }
-    });
+    const x = float32(shape, part.data);
+    const score = async (rows: readonly number[], scores: readonly string[], label?: readonly number[]) => {
+      if (rows.length === 0 || scores.length === 0) return; // no names would mean the recommended score
+      const anomalies = await generator.anomaly(label ? takeRows(x, rows) : x, { scores, label });
+      anomalies.forEach(({ scores }, i) => {
+        for (const { name, value, pValue } of scores) {
+          values.get(name)![first + rows[i]!] = value;
+          if (pValue !== undefined) pValues.get(name)![first + rows[i]!] = pValue;
+        }
+      });
+    };
+    const { labels: own = new Int32Array() } = part;
+    const known = [...own.keys()].filter(row => own[row]! >= 0);
+    await score([...indices.keys()], others);
+    await score(
+      known,
+      usingLabels,
+      known.map(row => own[row]!),
+    );
     if (part.labels) labels.set(part.labels, first);
     else labelled = false;
     options.onProgress?.(first + indices.length, rows);

@@ -283,7 +283,8 @@ export interface ScoreAnomalyRequest {
     | undefined;
   /**
    * The class that a row is supposed to be of, one for all rows or one per row: p-values are then shares of the normal
-   * data of that class, where the calibration has them apart. -1: of all normal data.
+   * data of that class, where the calibration has them apart. -1: of all normal data. Scores with uses_label in the manifest
+   * are of the row given this label, and need it.
    */
   labels: number[];
   /**

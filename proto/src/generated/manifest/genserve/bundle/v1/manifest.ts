@@ -184,6 +184,11 @@ export interface Score {
   recommended: boolean;
   /** Of a fusion: the scores of this manifest whose values it weighs. */
   statistics: string[];
+  /**
+   * Asks how normal a row is for one of the label it comes with, which every request must then give: the operations with
+   * an input of role label are fed it. Calibrated on rows with their own labels; never the recommended score.
+   */
+  usesLabel: boolean;
 }
 
 export interface Score_ParametersEntry {
@@ -1093,6 +1098,7 @@ function createBaseScore(): Score {
     calibration: undefined,
     recommended: false,
     statistics: [],
+    usesLabel: false,
   };
 }
 
@@ -1128,6 +1134,11 @@ export const Score: MessageFns<Score> = {
       statistics: globalThis.Array.isArray(object?.statistics)
         ? object.statistics.map((e: any) => globalThis.String(e))
         : [],
+      usesLabel: isSet(object.usesLabel)
+        ? globalThis.Boolean(object.usesLabel)
+        : isSet(object.uses_label)
+        ? globalThis.Boolean(object.uses_label)
+        : false,
     };
   },
 
@@ -1169,6 +1180,9 @@ export const Score: MessageFns<Score> = {
     if (message.statistics?.length) {
       obj.statistics = message.statistics;
     }
+    if (message.usesLabel !== false) {
+      obj.usesLabel = message.usesLabel;
+    }
     return obj;
   },
 
@@ -1197,6 +1211,7 @@ export const Score: MessageFns<Score> = {
       : undefined;
     message.recommended = object.recommended ?? false;
     message.statistics = object.statistics?.map((e) => e) || [];
+    message.usesLabel = object.usesLabel ?? false;
     return message;
   },
 };

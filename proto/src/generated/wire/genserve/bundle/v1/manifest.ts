@@ -185,6 +185,11 @@ export interface Score {
   recommended: boolean;
   /** Of a fusion: the scores of this manifest whose values it weighs. */
   statistics: string[];
+  /**
+   * Asks how normal a row is for one of the label it comes with, which every request must then give: the operations with
+   * an input of role label are fed it. Calibrated on rows with their own labels; never the recommended score.
+   */
+  usesLabel: boolean;
 }
 
 export interface Score_ParametersEntry {
@@ -2439,6 +2444,7 @@ function createBaseScore(): Score {
     calibration: undefined,
     recommended: false,
     statistics: [],
+    usesLabel: false,
   };
 }
 
@@ -2473,6 +2479,9 @@ export const Score: MessageFns<Score> = {
     }
     for (const v of message.statistics) {
       writer.uint32(82).string(v!);
+    }
+    if (message.usesLabel !== false) {
+      writer.uint32(88).bool(message.usesLabel);
     }
     return writer;
   },
@@ -2573,6 +2582,14 @@ export const Score: MessageFns<Score> = {
             message.statistics.push(reader.string());
             continue;
           }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.usesLabel = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2614,6 +2631,11 @@ export const Score: MessageFns<Score> = {
       statistics: globalThis.Array.isArray(object?.statistics)
         ? object.statistics.map((e: any) => globalThis.String(e))
         : [],
+      usesLabel: isSet(object.usesLabel)
+        ? globalThis.Boolean(object.usesLabel)
+        : isSet(object.uses_label)
+        ? globalThis.Boolean(object.uses_label)
+        : false,
     };
   },
 
@@ -2655,6 +2677,9 @@ export const Score: MessageFns<Score> = {
     if (message.statistics?.length) {
       obj.statistics = message.statistics;
     }
+    if (message.usesLabel !== undefined) {
+      obj.usesLabel = message.usesLabel;
+    }
     return obj;
   },
 
@@ -2683,6 +2708,7 @@ export const Score: MessageFns<Score> = {
       : undefined;
     message.recommended = object.recommended ?? false;
     message.statistics = object.statistics?.map((e) => e) || [];
+    message.usesLabel = object.usesLabel ?? false;
     return message;
   },
 };
