@@ -1,6 +1,6 @@
 // `node scripts/screenshots.mjs [address]`: the playground's pictures in docs/playground/, from a server that is running
 // (http://localhost:8080 when no address is given), at a desktop's and at a phone's width.
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { chromium } from 'playwright-core';
 import { root } from './setup.mjs';
 
@@ -10,7 +10,15 @@ const click = id => page => page.getByTestId(id).click();
 const shows = (id, pattern) => page => page.getByTestId(id).filter({ hasText: pattern }).waitFor({ timeout: 120_000 });
 const sheet = page => page.locator('#samples[aria-label*="seed"]').waitFor();
 
-const emoji = id => page => page.getByTestId(id).setInputFiles(`${root}docs/results/emoji-pix2pix/source.png`);
+/** The first of the held-out emoji, from the sheet that shows their translations. */
+async function choosesEmoji(page) {
+  const sheet = await page.context().newPage();
+  const source = readFileSync(`${root}docs/results/emoji-pix2pix/translations.png`).toString('base64');
+  await sheet.setContent(`<body style="margin: 0"><img src="data:image/png;base64,${source}">`);
+  const buffer = await sheet.screenshot({ clip: { x: 2, y: 2, width: 64, height: 64 } });
+  await sheet.close();
+  await page.getByTestId('translate-file').setInputFiles({ name: 'emoji.png', mimeType: 'image/png', buffer });
+}
 
 /** Name, address, and what is done before the picture is taken. */
 const shots = [
@@ -23,7 +31,7 @@ const shots = [
     '#/mnist-pixelcnn/paint',
     [shows('paint-status', /^Erase/), click('erase-lower'), click('complete'), shows('paint-status', /^6 completions/)],
   ],
-  ['translate', '#/emoji-pix2pix/translate', [emoji('translate-file'), shows('translate-status', /^Translated in/)]],
+  ['translate', '#/emoji-pix2pix/translate', [choosesEmoji, shows('translate-status', /^Translated in/)]],
 ];
 const screens = [
   { name: 'desktop', viewport: { width: 1180, height: 860 }, colorScheme: 'light' },

@@ -35,6 +35,20 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
+it('the commands that the server names on its start work as they stand', async () => {
+  const lines = served.server.exampleCalls().split('\n');
+  const commands = lines.flatMap(line => /curl .*/.exec(line)?.[0] ?? []);
+  expect(lines.map(line => line.split(' ')[0])).toEqual(
+    expect.arrayContaining(['models', 'samples', 'numbers', 'anomaly', 'likelihood']),
+  );
+  const project = `${folder}/start`;
+  mkdirSync(project);
+  symlinkSync(`${root}docs`, `${project}/docs`);
+  for (const command of commands)
+    await run('sh', ['-c', command.replace('curl', 'curl --fail-with-body -sS')], { cwd: project, maxBuffer: 1 << 24 });
+  expect((await sharp(`${project}/samples.png`).metadata()).format).toBe('png');
+});
+
 it('grpc.mjs writes four pictures of the size of a digit', async () => {
   writeFileSync(`${folder}/grpc.mjs`, example('grpc.mjs'));
   await run(process.execPath, ['grpc.mjs'], { cwd: folder });

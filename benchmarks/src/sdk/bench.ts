@@ -40,6 +40,15 @@ type Rates = Readonly<Record<Side, number[]>>;
 /** Pictures of a call: what a call costs besides its run counts for less in a larger one. */
 const counts = [16, 64, 256] as const;
 
+/** A first picture with the SDK and, for comparison, with onnxruntime-web alone; the former measures steady sampling, too. */
+const pages = { sdk: 'index.html', byHand: 'first-by-hand.html' } as const;
+
+/** Milliseconds until the first picture. */
+interface Visits {
+  readonly cold: number[];
+  readonly warm: number[];
+}
+
 const page = fileURLToPath(new URL('../../pages/sdk', import.meta.url));
 
 export async function benchSdk(options: SdkBenchOptions = {}): Promise<Report> {
@@ -54,28 +63,35 @@ export async function benchSdk(options: SdkBenchOptions = {}): Promise<Report> {
     logLevel: 'error',
     base: './',
     worker: { format: 'es' },
-    build: { outDir, target: 'es2022' },
+    build: { outDir, target: 'es2022', rollupOptions: { input: Object.values(pages).map(name => join(page, name)) } },
   });
   const host = await serveFolders({ '/': outDir, '/bundles/': models });
-  const address = `${host.url}?bundle=${host.url}bundles/${model}/1/`;
+  const addressOf = (name: string) => `${host.url}${name}?bundle=${host.url}bundles/${model}/1/`;
+  const address = addressOf(pages.sdk);
   const open = (profile: string) =>
     chromium.launchPersistentContext(join(scratch, profile), {
       executablePath: options.chromium ?? '/usr/bin/chromium',
       args: ['--no-sandbox', '--disable-gpu'],
     });
   try {
-    const visits = { cold: [] as number[], warm: [] as number[] };
+    const visits = { sdk: { cold: [], warm: [] } as Visits, byHand: { cold: [], warm: [] } as Visits };
     for (let round = 0; round < rounds; round++) {
-      const context = await open(`profile-${round}`);
-      for (const kind of ['cold', 'warm'] as const) visits[kind].push(await firstPictureMs(context, address));
-      await context.close();
-      log(`round ${round + 1}: ${visits.cold.at(-1)?.toFixed(0)} ms cold, ${visits.warm.at(-1)?.toFixed(0)} ms warm`);
+      for (const side of ['sdk', 'byHand'] as const) {
+        const context = await open(`profile-${side}-${round}`);
+        const { cold, warm } = visits[side];
+        for (const kind of [cold, warm]) kind.push(await firstPictureMs(context, addressOf(pages[side])));
+        await context.close();
+        log(
+          `round ${round + 1}, ${pages[side]}: ${cold.at(-1)?.toFixed(0)} ms cold, ${warm.at(-1)?.toFixed(0)} ms warm`,
+        );
+      }
     }
-    const context = await open('profile-0');
+    const context = await open('profile-sdk-0');
     const rates: Record<number, Rates> = {};
     for (const count of counts) rates[count] = await steadyRates(context, address, count, rounds, seconds);
     await context.close();
-    const [cold, warm] = [median(visits.cold), median(visits.warm)];
+    const [cold, warm] = [median(visits.sdk.cold), median(visits.sdk.warm)];
+    const byHand = { cold: median(visits.byHand.cold), warm: median(visits.byHand.warm) };
     const steady = counts.map(count => {
       const [sdk, raw, inWorker] = sides.map(side => median(rates[count]![side])) as [number, number, number]; // one each
       return { count, sdk, raw, inWorker };
@@ -84,6 +100,10 @@ export async function benchSdk(options: SdkBenchOptions = {}): Promise<Report> {
       metrics: {
         [`sdk.${model}.first_picture_ms.cold`]: cold,
         [`sdk.${model}.first_picture_ms.warm`]: warm,
+        [`sdk.${model}.first_picture_by_hand_ms.cold`]: byHand.cold,
+        [`sdk.${model}.first_picture_by_hand_ms.warm`]: byHand.warm,
+        [`sdk.${model}.first_picture_vs_by_hand.cold`]: cold / byHand.cold,
+        [`sdk.${model}.first_picture_vs_by_hand.warm`]: warm / byHand.warm,
         ...Object.fromEntries(
           steady.flatMap(({ count, sdk, raw, inWorker }) => [
             [`sdk.${model}.pictures_per_second.${count}`, sdk],
@@ -96,9 +116,12 @@ export async function benchSdk(options: SdkBenchOptions = {}): Promise<Report> {
       },
       context: { rounds, seconds, load_average: load, raw: 'in the page, which stands still meanwhile', visits, rates },
       table: table([
-        [...['', 'first picture, cold', 'warm', 'pictures a call', 'pictures/s'], 'by hand', 'by hand in a worker'],
+        [
+          ...['', 'first picture, cold', 'by hand', 'warm', 'by hand'],
+          ...['pictures a call', 'pictures/s', 'by hand', 'by hand in a worker'],
+        ],
         ...steady.map(({ count, sdk, raw, inWorker }) => [
-          ...[model, `${cold.toFixed(0)} ms`, `${warm.toFixed(0)} ms`, String(count)],
+          ...[model, ...[cold, byHand.cold, warm, byHand.warm].map(ms => `${ms.toFixed(0)} ms`), String(count)],
           ...[sdk, raw, inWorker].map(rate => rate.toFixed(0)),
         ]),
       ]),

@@ -2,6 +2,7 @@
 // that tries the calls of /openapi.json.
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
+import type { Manifest } from '@genserve/runtime';
 import express, { type RequestHandler, Router } from 'express';
 import expressStaticGzip from 'express-static-gzip';
 import type { Models } from '../access/restricted-repository.js';
@@ -50,20 +51,63 @@ function examplePage(repository: Models): RequestHandler {
   };
 }
 
-/** Commands that work as they stand, for the first model that is ready. */
+/** Commands that work as they stand, for the first of the ready models for which most of them do. */
 export function exampleCalls(origin: string, repository: Models): string {
-  const ready = repository.names().find(name => repository.entry(name, 0).state === 'ready');
-  const model = `${origin}/v1/models/${ready ?? '<model>'}`;
+  const ready = repository.names().flatMap(name => {
+    const { name: model, state, model: served } = repository.entry(name, 0);
+    return state === 'ready' && served ? [{ model, calls: callsOf(served.manifest) }] : [];
+  });
+  const most = Math.max(0, ...ready.map(({ calls }) => calls.length));
+  const { model = '<model>', calls = examples } = ready.find(({ calls }) => calls.length === most) ?? {};
   return [
     'genserve is running. Open it in a browser, or try:',
     '',
-    `page        ${origin}/`,
-    `models      curl ${origin}/v1/models`,
-    `samples     curl -X POST -H 'Accept: image/png' '${model}:sample?count=16&seed=1' -o samples.png`,
-    `numbers     curl -X POST ${model}:sample -H 'Content-Type: application/json' -d '{"count": 2, "seed": 1}'`,
-    `anomaly     curl -X POST ${model}:anomaly -H 'Content-Type: image/png' --data-binary @docs/digit.png`,
-    `likelihood  curl -X POST '${model}:likelihood?draws=100' -H 'Content-Type: image/png' --data-binary @docs/digit.png`,
-    `document    ${origin}/docs/`,
+    line('page', `${origin}/`),
+    line('models', `curl ${origin}/v1/models`),
+    ...calls.map(({ name, command }) => line(name, command(`${origin}/v1/models/${model}`))),
+    line('document', `${origin}/docs/`),
     '',
   ].join('\n');
+}
+
+const line = (name: string, text: string) => `${name.padEnd(11)} ${text}`;
+
+interface Example {
+  readonly name: string;
+  works(manifest: Manifest): boolean;
+  command(model: string): string;
+}
+
+const picture = "-H 'Content-Type: image/png' --data-binary @docs/digit.png";
+const has = (operation: string) => (manifest: Manifest) => manifest.operations.some(({ name }) => name === operation);
+
+const examples: readonly Example[] = [
+  {
+    name: 'samples',
+    works: manifest => has('sample')(manifest) && manifest.domain?.image !== undefined,
+    command: model => `curl -X POST -H 'Accept: image/png' '${model}:sample?count=16&seed=1' -o samples.png`,
+  },
+  {
+    name: 'numbers',
+    works: has('sample'),
+    command: model => `curl -X POST ${model}:sample -H 'Content-Type: application/json' -d '{"count": 2, "seed": 1}'`,
+  },
+  {
+    name: 'anomaly',
+    works: manifest => manifest.scores.length > 0 && isOfDigitSize(manifest),
+    command: model => `curl -X POST ${model}:anomaly ${picture}`,
+  },
+  {
+    name: 'likelihood',
+    works: manifest => has('log_prob')(manifest) && isOfDigitSize(manifest),
+    command: model => `curl -X POST '${model}:likelihood?draws=100' ${picture}`,
+  },
+];
+
+const callsOf = (manifest: Manifest) => examples.filter(({ works }) => works(manifest));
+
+/** Whether the picture of the examples fits. */
+function isOfDigitSize({ domain }: Manifest): boolean {
+  const { height, width, channels } = domain?.image ?? {};
+  return height === 28 && width === 28 && channels === 1;
 }
