@@ -241,7 +241,7 @@ describe('a model in the worker of a page', () => {
     expect(result).toEqual({ workers: 2, wereGoing: true, same: true });
   });
 
-  it('leaves the page alive while it works', { retry: 2 }, async () => {
+  it('leaves the page alive while it works', async () => {
     const [idle, busy] = await page.evaluate(async url => {
       const ticksPerSecond = async () => {
         let ticks = 0;
@@ -261,8 +261,8 @@ describe('a model in the worker of a page', () => {
       return [idle, busy] as const;
     }, host.bundle('tiny/1'));
     console.log(`ticks of a 4 ms timer per second: ${Math.round(idle)} idle, ${Math.round(busy)} while sampling`);
-    // A page that computes in its own thread has none; of 256 at most, or what this machine leaves of them.
-    expect(busy).toBeGreaterThan(Math.min(200, idle / 2));
+    // A page that computes in its own thread has none. 200 of at most 256, or a fifth where other tests have the cores.
+    expect(busy).toBeGreaterThan(Math.min(200, idle / 5));
   });
 });
 
