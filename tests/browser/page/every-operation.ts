@@ -29,8 +29,16 @@ export async function everyOperation(generator: Generator): Promise<Record<strin
     complete: async () => numbers((await generator.complete(x, mask, { seed: 7 })).data),
     translate: async () => numbers((await generator.translate(x, { seed: 7 })).data),
     scores: async () => {
-      const names = scores.map(({ name }) => name);
-      return (await generator.anomaly(x, { scores: names })).flatMap(({ scores }) => scores.map(({ value }) => value));
+      const values = async (asked: typeof scores, label?: number) => {
+        const rows =
+          asked.length > 0 ? await generator.anomaly(x, { scores: asked.map(({ name }) => name), label }) : [];
+        return rows.flatMap(({ scores }) => scores.map(({ value }) => value));
+      };
+      const [marked, others] = [
+        scores.filter(({ usesLabel }) => usesLabel),
+        scores.filter(({ usesLabel }) => !usesLabel),
+      ];
+      return [...(await values(others)), ...(await values(marked, 0))];
     },
   };
   for (const { name, inputs } of operations.filter(({ name }) => /^(critic|classify|features)/.test(name))) {
