@@ -10,10 +10,10 @@ export async function infer(calls: Calls, name: string, given: Tensors, options:
   const { seed = 0, firstIndex = 0 } = options;
   const count = Math.max(1, ...Object.values(given).map(({ shape }) => shape[0] ?? 1));
   const inputs = new OperationInputs(calls.manifest, operation, count, given, seed);
-  const first = isScoring(operation.name) ? undefined : firstIndex;
+  const scoring = isScoring(operation.name);
   const rows = Array.from({ length: count }, (_, index) => ({
     index,
-    sample: first === undefined ? 0 : first + index,
+    sample: scoring ? 0 : firstIndex + index,
     draw: 0,
   }));
   const outputs = operation.outputs.filter(({ role }) => role !== 'state');

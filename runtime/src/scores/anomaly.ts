@@ -80,18 +80,11 @@ function valuesOf(calls: Calls, data: Tensor, labels: readonly number[], options
         logWeights: name =>
           once(`weights ${name} ${draws} ${seed} ${score.usesLabel}`, () => {
             const operation = findOperation(manifest, name);
-            return logWeights(
-              calls,
-              operation,
-              given(calls, operation, data, score, options),
-              rows,
-              draws,
-              seed,
-              options,
-            );
+            const inputs = given(calls, operation, data, score, options);
+            return logWeights(calls, operation, inputs, rows, draws, seed, options);
           }),
         output: name =>
-          once(`output ${name} ${seed} ${score.usesLabel}`, () => firstOutput(calls, name, data, score, seed, options)),
+          once(`output ${name} ${seed} ${score.usesLabel}`, () => firstOutput(calls, name, data, score, options)),
         table: path => calls.bundle.table(path, { signal: options.signal }),
         value: name => compute(manifest.scores.find(other => other.name === name)!), // looked at by parseManifest
       };
@@ -171,14 +164,7 @@ async function anomalyMap(
   options: AnomalyOptions,
 ): Promise<Tensor | undefined> {
   if (!calls.manifest.operations.some(({ name }) => name === 'log_prob_map')) return undefined;
-  const { shape, data: logProbs } = await firstOutput(
-    calls,
-    'log_prob_map',
-    data,
-    score,
-    options.seed ?? score.seed,
-    options,
-  );
+  const { shape, data: logProbs } = await firstOutput(calls, 'log_prob_map', data, score, options);
   return float32(
     shape,
     Float32Array.from(logProbs, value => -value),
@@ -191,14 +177,14 @@ async function firstOutput(
   name: string,
   data: Tensor,
   score: Score,
-  seed: number,
   options: AnomalyOptions,
 ): Promise<Tensor> {
   const operation = findOperation(calls.manifest, name);
   const rows = rowsOf(data, 'data');
   const stepRows = Array.from({ length: rows }, (_, index) => ({ index, sample: 0, draw: 0 }));
   const port = operation.outputs[0]!; // parseManifest asks for one
-  const call = calls.call(operation, given(calls, operation, data, score, options), rows, seed, stepRows, options);
+  const inputs = given(calls, operation, data, score, options);
+  const call = calls.call(operation, inputs, rows, options.seed ?? score.seed, stepRows, options);
   return (await calls.gather(call, [port]))[port.name]!;
 }
 
