@@ -73,6 +73,11 @@ export interface StepSpec {
   readonly repeats?: number;
   /** Training steps from one update to the next; 1 when absent. */
   readonly every?: number;
+  /**
+   * Whether loss and metrics are means over rows of what each row gives by itself, with nothing assigned: parts of a batch are
+   * then run side by side. False for batch normalisation.
+   */
+  readonly rowsApart?: boolean;
   /** May assign statistics, of the networks that the step trains alone. */
   loss(inputs: StepInputs): StepResult;
 }

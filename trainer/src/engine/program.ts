@@ -18,6 +18,16 @@ export interface Program {
   readonly state: readonly Variable[];
   /** Pure but for `Variable.assign`. Draws no random numbers, reads no data back (`dataSync` throws while recording). */
   run(inputs: Readonly<Record<string, Tensor>>): Record<string, Tensor>;
+  /** The same in two, where each row counts by itself: an engine may run parts of the batch side by side. */
+  readonly parts?: RowParts | undefined;
+}
+
+/** Between them they take the inputs of the whole program and have its outputs. */
+export interface RowParts {
+  /** Its outputs are means over its rows. Assigns nothing. */
+  readonly rows: Program;
+  /** Takes means of `rows` over the whole batch, under the names that they have there, and assigns the state. */
+  readonly merge: Program;
 }
 
 /** Values of variables by name. */

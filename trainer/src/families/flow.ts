@@ -10,6 +10,8 @@ import type { FlowData } from './flow-data.js';
 export interface Flow {
   /** Standard normal under the model, in order of their level from 1: shapes without the batch. */
   readonly latents: readonly { readonly name: string; readonly shape: readonly number[] }[];
+  /** Whether a row's code is its own while training: see StepSpec. */
+  readonly rowsApart: boolean;
   /** y, the data on the real line -> codes and log|det d codes / d y|, nats, [batch] or a scalar. */
   encode(y: Tensor, mode: FlowMode): { readonly codes: readonly Tensor[]; readonly logDeterminant: Tensor };
   decode(codes: readonly Tensor[]): Tensor;
@@ -53,6 +55,7 @@ export function flowModel(flow: Flow, data: FlowData, parameters: readonly Varia
     name: 'likelihood',
     parameters,
     noises: data.noises,
+    rowsApart: flow.rowsApart,
     // Bits per dimension, so that a clipped norm means the same for pictures of any size.
     loss({ data: rows, noise }) {
       const bits = tf.div(

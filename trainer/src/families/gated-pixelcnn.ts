@@ -93,6 +93,7 @@ function build(settings: GatedPixelCnnConfiguration, domain: Domain, scope: Scop
             name: 'likelihood',
             parameters: scope.variables(),
             noises: condition ? [labelDropout] : [],
+            rowsApart: true,
             usesLabel: settings.condition === 'label',
             vectorSize: settings.condition === 'vector' ? settings.vectorSize : 0,
             loss({ data, label, vector, noise }) {

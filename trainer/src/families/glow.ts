@@ -89,6 +89,7 @@ export function multiScaleFlow({ levels, steps, width }: GlowConfiguration, imag
   const top = topPrior(scope.child('prior'), image.channels * 2 ** (levels + 1));
 
   return {
+    rowsApart: true,
     latents: scales.map(({ shape }, index) => ({ name: `z${index + 1}`, shape })),
 
     encode(y, mode) {

@@ -45,6 +45,7 @@ export function elboStep(
     name: 'elbo',
     parameters,
     noises: [epsilon],
+    rowsApart: true,
     coefficients: { klWeight: step => (warmUpSteps === 0 ? 1 : Math.min(1, step / warmUpSteps)) },
     loss({ data, noise, coefficients }) {
       const q = posterior(data);

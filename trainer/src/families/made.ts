@@ -109,6 +109,7 @@ function build(settings: MadeConfiguration, domain: Domain, scope: Scope): Model
             name: 'likelihood',
             parameters: scope.variables(),
             noises: [],
+            rowsApart: true,
             // Eq. 4 and 5: the mean over the batch of -log p(x).
             loss: ({ data }) => ({ loss: tf.neg(tf.mean(binaryLogProb(model, data))) }),
           },

@@ -57,6 +57,7 @@ export const maf: Family<MafConfiguration> = {
     const dimensions = data.shape.reduce((product, extent) => product * extent, 1);
     const flow = autoregressiveFlow(settings, dimensions, scope);
     const vectorFlow: Flow = {
+      rowsApart: !settings.batchNorm,
       latents: [{ name: 'z', shape: [dimensions] }],
       encode(y, mode) {
         const { y: code, logDeterminant } = flow.forward(tf.reshape(y, [-1, dimensions]), mode);

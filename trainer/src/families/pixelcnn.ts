@@ -69,6 +69,7 @@ export const pixelCnn: Family<PixelCnnConfiguration> = {
               name: 'likelihood',
               parameters: scope.variables(),
               noises: [],
+              rowsApart: true,
               loss: ({ data }) => ({ loss: tf.neg(tf.mean(binaryLogProb(model, data))) }),
             },
           ],

@@ -130,6 +130,7 @@ export const vqVae: Family<VqVaeConfiguration> = {
               name: 'prior',
               parameters: prior.parameters,
               noises: classes > 0 ? [labelDropout] : [],
+              rowsApart: true,
               usesLabel: classes > 0,
               loss({ data, label, noise }) {
                 const h = conditionOf(label);

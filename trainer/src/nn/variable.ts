@@ -1,5 +1,6 @@
 // Tensors that live across steps, and the scopes that name them.
 import type { Tensor } from '@tensorflow/tfjs';
+import { size } from '../graph/types.js';
 
 /** A stream of numbers that several variables draw alike, where their first values are parts of one whole. */
 export interface SharedStream {
@@ -46,6 +47,11 @@ export class Variable {
   bind(value: Tensor | undefined): void {
     this.#value = value;
   }
+}
+
+/** That the variables hold between them. */
+export function countNumbers(variables: readonly Variable[]): number {
+  return variables.reduce((sum, { shape }) => sum + size(shape), 0);
 }
 
 /** Names variables by module path: `scope.child('encoder').child('conv1').parameter('filter', ...)`. */

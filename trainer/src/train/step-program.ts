@@ -1,9 +1,10 @@
 // One training step as one program: forward, gradients, clipping, optimiser and parameter average.
 import type { Tensor as FeedTensor, Tensors } from '@genserve/runtime';
 import type { Scalar, Tensor } from '@tensorflow/tfjs';
-import type { Program, ProgramInput } from '../engine/program.js';
+import type { Program, ProgramInput, RowParts } from '../engine/program.js';
 import type { StepInputs, StepResult, StepSpec } from '../family.js';
-import type { Variable } from '../nn/variable.js';
+import { size } from '../graph/types.js';
+import { countNumbers, type Variable } from '../nn/variable.js';
 import { averagingRate, ParameterAverage } from '../optim/average.js';
 import { clip, globalNorm } from '../optim/clip.js';
 import { Optimiser } from '../optim/optimiser.js';
@@ -60,8 +61,11 @@ export function batchInputs(step: FedStep, dataShape: readonly number[]): Progra
   ]);
 }
 
+/** What a program is fed, by name. */
+type Fed = Readonly<Record<string, Tensor>>;
+
 /** What `batchInputs` were fed for one update, as a loss is given it. */
-export function readBatch(update: StepUpdate, fed: Readonly<Record<string, Tensor>>): Omit<StepInputs, 'coefficients'> {
+export function readBatch(update: StepUpdate, fed: Fed): Omit<StepInputs, 'coefficients'> {
   return {
     data: fed[update.feeds.data]!,
     ...(update.target && { target: fed[update.feeds.target]! }),
@@ -92,32 +96,56 @@ export function stepProgram(
   });
   const countedNames = Object.keys(counted(1));
   const scalar = (name: string): ProgramInput => ({ name, dtype: 'float32', shape: [] });
-  const inputs: ProgramInput[] = [
-    ...batchInputs(step, dataShape),
-    ...Object.keys(coefficients).map(scalar),
+  const lossInputs = [...batchInputs(step, dataShape), ...Object.keys(coefficients).map(scalar)];
+  const updateInputs = [
     scalar('learning_rate'),
     ...updates.flatMap(update => countedNames.map(name => scalar(update.scalar(name)))),
   ];
 
-  const runUpdate = (update: StepUpdate, fed: Readonly<Record<string, Tensor>>): Record<string, Tensor> => {
-    const { loss, metrics, gradients } = differentiate(
-      () => step.loss({ ...readBatch(update, fed), coefficients: fed }),
-      step.parameters,
-      variables,
-    );
+  const derive = (update: StepUpdate, fed: Fed): Derivatives =>
+    differentiate(() => step.loss({ ...readBatch(update, fed), coefficients: fed }), step.parameters, variables);
+  /** Returns the norm of the gradients. */
+  const descend = (update: StepUpdate, gradients: Tensor[], fed: Fed): Tensor => {
     const own = Object.fromEntries(countedNames.map(name => [name, fed[update.scalar(name)]!]));
     const norm = globalNorm(gradients);
     optimiser.update(clip(gradients, norm, settings), fed.learning_rate!, own);
     average?.update(own.averaging_rate!);
-    return { ...metrics, loss, gradient_norm: norm };
+    return norm;
   };
+  const runUpdate = (update: StepUpdate, fed: Fed): Record<string, Tensor> => {
+    const { loss, metrics, gradients } = derive(update, fed);
+    return { ...metrics, loss, gradient_norm: descend(update, gradients, fed) };
+  };
+
+  const state = [...variables, ...optimiser.variables(), ...(average?.variables() ?? [])];
+  const partsOf = (update: StepUpdate): RowParts => ({
+    rows: {
+      name: `${step.name}, rows`,
+      inputs: lossInputs,
+      state: variables,
+      run(fed) {
+        const { loss, metrics, gradients } = derive(update, fed);
+        return { ...metrics, loss, gradients: flatten(gradients) };
+      },
+    },
+    merge: {
+      name: `${step.name}, update`,
+      inputs: [{ name: 'gradients', dtype: 'float32', shape: [countNumbers(step.parameters)] }, ...updateInputs],
+      state,
+      run(fed) {
+        return { gradient_norm: descend(update, unflatten(fed.gradients!, step.parameters), fed) };
+      },
+    },
+  });
+  const [first, ...others] = updates;
 
   return {
     program: {
       name: step.name,
-      inputs,
-      state: [...variables, ...optimiser.variables(), ...(average?.variables() ?? [])],
+      inputs: [...lossInputs, ...updateInputs],
+      state,
       run: fed => means(updates.map(update => runUpdate(update, fed))),
+      parts: step.rowsApart && others.length === 0 ? partsOf(first!) : undefined,
     },
     scalars(first, position, learningRate) {
       return Object.fromEntries(
@@ -146,6 +174,20 @@ function means(results: readonly Record<string, Tensor>[]): Record<string, Tenso
 
 function scalarTensor(value: number): FeedTensor {
   return { dtype: 'float32', shape: [], data: Float32Array.of(value) };
+}
+
+/** All numbers in one row: a few hundred small tensors take longer from thread to thread than their numbers do. */
+function flatten(tensors: readonly Tensor[]): Tensor {
+  return tf.concat(tensors.map(tensor => tf.reshape(tensor, [-1])));
+}
+
+/** The inverse of `flatten`, for tensors of the shapes of `variables`. */
+function unflatten(flat: Tensor, variables: readonly Variable[]): Tensor[] {
+  const parts = tf.split(
+    flat,
+    variables.map(({ shape }) => size(shape)),
+  );
+  return variables.map(({ shape }, index) => tf.reshape(parts[index]!, [...shape]));
 }
 
 interface Derivatives {

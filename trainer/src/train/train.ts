@@ -8,6 +8,7 @@ import type { Engine } from '../engine/engine.js';
 import { familyOf, loadFamily, moduleOf } from '../families/load.js';
 import type { Family } from '../family.js';
 import { mergeObjects } from '../merge.js';
+import { countNumbers } from '../nn/variable.js';
 import { parseSettings } from '../parse-settings.js';
 import { reporter } from '../report/write-report.js';
 import { versions } from '../version.js';
@@ -208,7 +209,7 @@ async function fit(
   await callbacks.onTrainBegin({
     folder,
     engine: engine.description,
-    parameters: run.variables.filter(v => v.trainable).reduce((sum, { name }) => sum + state.get(name)!.length, 0),
+    parameters: countNumbers(run.variables.filter(({ trainable }) => trainable)),
     startStep: start.step,
     budget: record.budget,
     ...(judge && { classifier: { name: judge.name, sha256: judge.hash } }),
