@@ -35,7 +35,7 @@ function chart(title, lines, offset) {
   const marks = [...new Set(points.map(([layers]) => layers))].map(
     layers => `<text x="${x(layers)}" y="${height - bottom + 20}" text-anchor="middle">${layers}</text>`,
   );
-  const drawn = lines.map(([name, all], index) => {
+  const drawn = lines.map(([name, all]) => {
     const shown = all.filter(([, value]) => value <= greatest);
     const hidden = all
       .filter(([, value]) => value > greatest)
@@ -43,9 +43,11 @@ function chart(title, lines, offset) {
     const path = shown.map(([layers, value]) => `${x(layers).toFixed(1)},${y(value).toFixed(1)}`).join(' ');
     const dots = shown.map(([layers, value]) => `<circle cx="${x(layers)}" cy="${y(value)}" r="4"/>`).join('');
     const note = hidden.length > 0 ? ` (${hidden.join(', ')})` : '';
+    // where no line falls steeply
+    const [layers, nats] = shown.at(-2);
     return (
       `<g fill="${colours[name]}"><polyline points="${path}" fill="none" stroke="${colours[name]}" stroke-width="2"/>${dots}` +
-      `<text x="${width - right}" y="${top + 14 + 16 * index}" text-anchor="end">${name}${note}</text></g>`
+      `<text x="${x(layers) + 8}" y="${y(nats) - 8}">${name}${note}</text></g>`
     );
   });
   return (
@@ -71,12 +73,18 @@ const parts = chart(
   ],
   panel.width,
 );
-const caption = `${command} at ${commit}. The thesis, figure 2.4: PixelVAE ahead with fewer than 10 layers; the sharpest drop in KL from none to one.`;
+const captions = [
+  `${command} at ${commit}`,
+  'The thesis, figure 2.4: PixelVAE ahead with fewer than 10 layers; the sharpest drop in KL from none to one.',
+];
 const path = `${root}docs/results/autoregressive-layers.svg`;
 writeFileSync(
   path,
-  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${2 * panel.width} ${panel.height + 24}" font-family="sans-serif" font-size="12" fill="#333">` +
+  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${2 * panel.width} ${panel.height + 40}" font-family="sans-serif" font-size="12" fill="#333">` +
     `<rect width="100%" height="100%" fill="#fff"/>${likelihood}${parts}` +
-    `<text x="${panel.left}" y="${panel.height + 14}" font-size="11">${caption}</text></svg>\n`,
+    captions
+      .map((line, i) => `<text x="${panel.left}" y="${panel.height + 14 + 15 * i}" font-size="11">${line}</text>`)
+      .join('') +
+    '</svg>\n',
 );
 console.log(path);
