@@ -64,7 +64,10 @@ const noise = (name: string, shape: number[], count: number) =>
 describe('an exported bundle', () => {
   it('verifies', async () => {
     expect(await verify(published.folder)).toMatchObject({ name: 'tiny', version: 1, passed: true });
-    expect(await verify(published.folder, { variant: 'float16' })).toMatchObject({ name: 'tiny' });
+    const half = await verify(published.folder, { variant: 'float16' });
+    expect(half).toMatchObject({ name: 'tiny', passed: true });
+    const [{ maxError }] = published.manifest.variants as [{ maxError: number }];
+    expect(Math.max(...half.golden.map(({ difference }) => difference))).toBeCloseTo(maxError, 6);
   });
 
   it.each([1, 2, 7])('computes log_prob at batch %i as tfjs does from the averaged parameters', async batch => {
