@@ -56,7 +56,7 @@ interface RowsRunner {
 export interface PartsOptions {
   readonly program: Program & { readonly parts: RowParts };
   readonly batch: number;
-  /** Runs the first part, on this thread. */
+  /** Runs the last part, on this thread. */
   readonly own: Executable;
   readonly merge: Executable;
   /** Run the other parts. */
