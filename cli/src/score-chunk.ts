@@ -1,5 +1,6 @@
 // A few rows of `genserve score`: from data to lines of its file.
-import { type BundleGenerator, type Decision, float32 } from '@genserve/runtime';
+import { type BundleGenerator, type Decision, float32, type Manifest, type Tensor } from '@genserve/runtime';
+import { labelledScores } from '@genserve/trainer/scores';
 
 /** A line of JSON in parts of a score file. */
 export interface ScoredRow {
@@ -11,7 +12,10 @@ export interface ScoredRow {
   /** Nats. */
   readonly log_prob?: number | undefined;
   readonly bits_per_dim?: number | undefined;
-  readonly scores: Readonly<Record<string, { value: number; p_value?: number | undefined; decision: Decision }>>;
+  /** The same scores for every row; one that uses labels has no value, and is unsure, where the row has no class of the model's. */
+  readonly scores: Readonly<
+    Record<string, { value?: number | undefined; p_value?: number | undefined; decision: Decision }>
+  >;
 }
 
 export interface Chunk {
@@ -57,13 +61,14 @@ const likelihoodScore = 'negative-log-likelihood';
 export async function scoreChunk(
   generator: BundleGenerator,
   { first, shape, data: values, names, labels }: Chunk,
-  { scores, alpha, draws, signal }: ScoreChunkOptions,
+  options: ScoreChunkOptions,
 ): Promise<ScoredChunk> {
+  const { draws, signal } = options;
   const data = float32(shape, values);
   const { likelihood, scores: known } = generator.manifest;
-  const anomalies = known.length > 0 ? await generator.anomaly(data, { scores, alpha, draws, signal }) : undefined;
+  const anomalies = known.length > 0 ? await anomaliesOf(generator, data, labels, options) : undefined;
   // That score is the likelihood with its sign turned: it need not be computed twice.
-  const negative = anomalies?.map(({ scores: found }) => found.find(({ name }) => name === likelihoodScore)?.value);
+  const negative = anomalies?.map(scores => scores.find(([name]) => name === likelihoodScore)?.[1].value);
   const hasLikelihood = likelihood !== undefined && likelihood.kind !== 'none';
   const logProbs =
     hasLikelihood && negative?.[0] === undefined
@@ -73,21 +78,42 @@ export async function scoreChunk(
   let lines = '';
   for (let i = 0; i < shape[0]!; i++) {
     const logProb = hasLikelihood ? logProbs?.[i] : undefined;
-    const found: Record<string, ScoredRow['scores'][string]> = {};
-    for (const { name, value, pValue, decision } of anomalies?.[i]?.scores ?? [])
-      found[name] = { value, p_value: pValue, decision };
     const row: ScoredRow = {
       row: first + i,
       name: names?.[i],
       label: labels?.[i],
       log_prob: logProb,
       bits_per_dim: logProb === undefined ? undefined : -logProb / (likelihood!.dimensions * Math.LN2),
-      scores: found,
+      scores: Object.fromEntries(anomalies?.[i] ?? []),
     };
     count(summary, row);
     lines += `${JSON.stringify(row)}\n`;
   }
   return { lines, summary, spare: values };
+}
+
+/** By name in the order in which they were asked for, of each row. */
+async function anomaliesOf(
+  generator: BundleGenerator,
+  data: Tensor,
+  labels: Chunk['labels'],
+  { scores, ...options }: ScoreChunkOptions,
+): Promise<(readonly [string, ScoredRow['scores'][string]])[][]> {
+  const { manifest } = generator;
+  const names = scores ?? [(manifest.scores.find(({ recommended }) => recommended) ?? manifest.scores[0]!).name];
+  const found = await labelledScores(generator, data, classesOf(manifest, labels), { ...options, scores: names });
+  return found.map(row =>
+    names.map(name => {
+      const { value, pValue, decision = 'unsure' } = row.get(name) ?? {};
+      return [name, { value, p_value: pValue, decision }];
+    }),
+  );
+}
+
+/** The model's number of the class that each row states, -1 for none. */
+function classesOf({ domain }: Manifest, labels: Chunk['labels'] = []): number[] {
+  const names = (domain?.image ?? domain?.vector)?.labels ?? [];
+  return labels.map(label => (label === undefined ? -1 : names.indexOf(label)));
 }
 
 /** Of no rows. */

@@ -1,6 +1,7 @@
 // Scores of many rows, chunk by chunk.
-import { BundleGenerator, domainShape, float32, type Manifest, type Score, takeRows } from '@genserve/runtime';
+import { BundleGenerator, domainShape, float32, type Manifest, type Score } from '@genserve/runtime';
 import type { Split } from '../data/dataset.js';
+import { labelledScores } from './labelled.js';
 
 const ROWS_PER_CHUNK = 250;
 
@@ -35,32 +36,19 @@ export async function scoreValues(
   const [values, pValues] = [columns(), columns()];
   const labels = new Int32Array(rows);
   let labelled = true;
-  const usingLabels = names.filter(name => manifest.scores.find(score => score.name === name)?.usesLabel);
-  const others = names.filter(name => !usingLabels.includes(name));
   for (let first = 0; first < rows; first += ROWS_PER_CHUNK) {
     options.signal?.throwIfAborted();
     const indices = Array.from({ length: Math.min(ROWS_PER_CHUNK, rows - first) }, (_, i) => first + i);
     const part = await split.read(indices);
     const shape = [indices.length, ...domainShape(manifest.domain)];
     const x = float32(shape, part.data);
-    const score = async (rows: readonly number[], scores: readonly string[], label?: readonly number[]) => {
-      if (rows.length === 0 || scores.length === 0) return; // no names would mean the recommended score
-      const anomalies = await generator.anomaly(label ? takeRows(x, rows) : x, { scores, label });
-      anomalies.forEach(({ scores }, i) => {
-        for (const { name, value, pValue } of scores) {
-          values.get(name)![first + rows[i]!] = value;
-          if (pValue !== undefined) pValues.get(name)![first + rows[i]!] = pValue;
-        }
-      });
-    };
-    const { labels: own = new Int32Array() } = part;
-    const known = [...own.keys()].filter(row => own[row]! >= 0);
-    await score([...indices.keys()], others);
-    await score(
-      known,
-      usingLabels,
-      known.map(row => own[row]!),
-    );
+    const found = await labelledScores(generator, x, part.labels ?? [], { scores: names });
+    found.forEach((scores, i) => {
+      for (const [name, { value, pValue }] of scores) {
+        values.get(name)![first + i] = value;
+        if (pValue !== undefined) pValues.get(name)![first + i] = pValue;
+      }
+    });
     if (part.labels) labels.set(part.labels, first);
     else labelled = false;
     options.onProgress?.(first + indices.length, rows);
