@@ -45,27 +45,39 @@ export const mahalanobis: ScoreFormula = {
 export const nearestNeighbours: ScoreFormula = {
   unit: 'distance',
   async compute(context) {
-    const [features, bank] = await featuresAndTable(context);
     const { k = 1 } = context.score.parameters;
-    const size = features.data.length / features.shape[0]!;
-    return perRow(context, row => {
-      const feature = rowOf(features, row);
-      // The k least, ascending.
-      const nearest = new Float64Array(k).fill(Infinity);
-      for (let start = 0; start < bank.length; start += size) {
-        let place = k - 1;
-        const farthest = nearest[place]!;
-        let distance = 0;
-        // A sum of squares grows: most neighbours are known to be too far before all of it is there.
-        for (let i = 0; i < size && distance < farthest; i++) distance += (feature[i]! - bank[start + i]!) ** 2;
-        if (distance >= farthest) continue;
-        for (; place > 0 && nearest[place - 1]! > distance; place--) nearest[place] = nearest[place - 1]!;
-        nearest[place] = distance;
-      }
-      return Math.sqrt(nearest[k - 1]!);
-    });
+    return (await squaredNeighbourDistances(context, k)).map(Math.sqrt);
   },
 };
+
+/** To the k-th nearest of the rows of the score's table, of each row's features; Infinity where it has fewer than k. */
+export async function squaredNeighbourDistances(context: ScoreContext, k: number): Promise<Float64Array> {
+  const [features, bank] = await featuresAndTable(context);
+  const { operations, tables } = context.score;
+  // Looked for once, as many as any score asks for.
+  const most = Math.max(...context.manifest.scores.map(({ parameters }) => parameters.k ?? 1));
+  const nearest = context.shared(`nearest ${operations[0]} ${tables[0]}`, () =>
+    Array.from({ length: features.shape[0]! }, (_, row) => leastDistances(rowOf(features, row), bank, most)),
+  );
+  return perRow(context, row => nearest[row]![k - 1]!);
+}
+
+/** The `count` least squared distances of a feature from the rows of a bank, ascending. */
+function leastDistances(feature: ArrayLike<number>, bank: Float64Array, count: number): Float64Array {
+  const size = feature.length;
+  const nearest = new Float64Array(count).fill(Infinity);
+  for (let start = 0; start < bank.length; start += size) {
+    let place = count - 1;
+    const farthest = nearest[place]!;
+    let distance = 0;
+    // A sum of squares grows: most neighbours are known to be too far before all of it is there.
+    for (let i = 0; i < size && distance < farthest; i++) distance += (feature[i]! - bank[start + i]!) ** 2;
+    if (distance >= farthest) continue;
+    for (; place > 0 && nearest[place - 1]! > distance; place--) nearest[place] = nearest[place - 1]!;
+    nearest[place] = distance;
+  }
+  return nearest;
+}
 
 async function featuresAndTable(context: ScoreContext) {
   const [operation = 'features'] = context.score.operations;

@@ -12,6 +12,7 @@ export const FORMULAS = [
   'discriminator',
   'mahalanobis',
   'nearest-neighbours',
+  'exemplar-likelihood',
   'fusion',
 ] as const;
 

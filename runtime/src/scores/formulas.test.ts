@@ -37,7 +37,7 @@ function compute(formula: Formula, given: Given): Promise<Float64Array> {
     image: { height: 2, width: 2, channels: 1, levels: 2, binarisation: 'none', polarity: '', labels: [] },
   };
   const context: ScoreContext = {
-    manifest: { domain } as Pick<Manifest, 'domain'> as Manifest, // all that formulas look at
+    manifest: { domain, scores: [score] } as Pick<Manifest, 'domain' | 'scores'> as Manifest, // all that formulas look at
     score,
     data: float32([data.length, 2, 2, 1], data.flat()),
     logWeights: async name => weights[name]!.map(row => Float64Array.from(row)),
@@ -93,6 +93,20 @@ describe('formulas', () => {
     expect(rate).toBeCloseTo(31, 12);
     expect(distortion).toBeCloseTo(71, 12);
     expect(rate! + distortion!).toBeCloseTo(102, 12);
+  });
+
+  it('exemplar likelihood is distortion and distance from the nearest code, for each bit of complexity', async () => {
+    const data = [[0, 1, 1, 0]];
+    const [bits] = await compute('complexity', { data });
+    const [ratio] = await compute('exemplar-likelihood', {
+      data,
+      weights: { log_prob_map: [[-70, -72]] },
+      outputs: { encode: [[3, 1]] },
+      // The second is the nearest, at a squared distance of 5.
+      table: [9, 9, 2, 3, -3, 1],
+      score: { operations: ['encode', 'log_prob_map'], parameters: { variance: 0.25 } },
+    });
+    expect(ratio).toBeCloseTo((71 + 5 / (2 * 0.25)) / bits!, 10);
   });
 
   it('reconstruction error is a sum of squares', async () => {

@@ -1,5 +1,6 @@
 // The closed list of formulas: a manifest's `formula` is one of these names (contract, section 8).
 import { fusion } from './density.js';
+import { exemplarLikelihood } from './exemplar.js';
 import { discriminator, mahalanobis, nearestNeighbours, reconstructionError } from './features.js';
 import type { ScoreFormula } from './formula.js';
 import type { Formula } from './formula-names.js';
@@ -27,5 +28,6 @@ export const SCORES: Readonly<Record<Formula, ScoreFormula>> = {
   discriminator,
   mahalanobis,
   'nearest-neighbours': nearestNeighbours,
+  'exemplar-likelihood': exemplarLikelihood,
   fusion,
 };

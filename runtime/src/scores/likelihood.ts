@@ -41,7 +41,7 @@ export const complexity: ScoreFormula = {
 };
 
 /** Bits of each row. */
-function codeLengths(context: ScoreContext): Float64Array {
+export function codeLengths(context: ScoreContext): Float64Array {
   const { image } = context.manifest.domain ?? {};
   return context.shared('code lengths', () => perRow(context, row => codeLength(rowOf(context.data, row), image)));
 }
@@ -82,8 +82,10 @@ export const rate: ScoreFormula = {
 /** Mean over the draws of -log p(x|z), nats: what the code does not explain (the distortion of Alemi et al. 2018). */
 export const distortion: ScoreFormula = {
   unit: 'nats',
-  async compute(context) {
-    const maps = await context.logWeights(context.score.operations[0] ?? 'log_prob_map');
-    return perRow(context, row => -elbo(maps[row]!).logProb);
-  },
+  compute: context => distortions(context, context.score.operations[0] ?? 'log_prob_map'),
 };
+
+export async function distortions(context: ScoreContext, operation: string): Promise<Float64Array> {
+  const maps = await context.logWeights(operation);
+  return perRow(context, row => -elbo(maps[row]!).logProb);
+}

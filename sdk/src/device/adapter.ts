@@ -19,7 +19,7 @@ async function missingWebGpu(): Promise<string | undefined> {
   const navigator: { gpu?: Gpu } | undefined = globalThis.navigator;
   if (!navigator?.gpu) return 'this browser has no WebGPU';
   try {
-    return (await navigator.gpu.requestAdapter()) ? undefined : 'WebGPU found no adapter on this machine';
+    return (await navigator.gpu.requestAdapter()) ? undefined : 'WebGPU found no adapter';
   } catch (error) {
     return `WebGPU gave no adapter: ${error instanceof Error ? error.message : error}`;
   }

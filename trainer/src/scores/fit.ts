@@ -13,11 +13,13 @@ import {
 } from '@genserve/runtime';
 import type { Split } from '../data/dataset.js';
 import { covarianceOf, inverse, lowerTriangle, meanOf } from './linear-algebra.js';
+import { sizeOfFirstOutput } from './offered.js';
 import { spread } from './rows.js';
 import { scoreValues, withScores } from './values.js';
 
-/** Rows of the training data whose features are known to `nearest-neighbours`; and of those that give the covariance. */
-const BANK_ROWS = 2000;
+/** Numbers of the bank, 2 MiB: rows of training data whose features are known to `nearest-neighbours`, as many as that holds. */
+const BANK_NUMBERS = 2 ** 19;
+/** Of those, rows that give the covariance. */
 const COVARIANCE_ROWS = 5000;
 /** Added to the diagonal of a covariance, as a share of its mean: a dimension that normal data do not use must not decide. */
 const RIDGE = 1e-3;
@@ -52,15 +54,19 @@ export async function fitScores(
   };
   const feature = offered.find(({ formula }) => formula === 'mahalanobis' || formula === 'nearest-neighbours');
   if (feature) {
-    const rows = await features(generator, feature.operations[0]!, spread(train, COVARIANCE_ROWS));
-    const size = rows[0]!.length;
-    add('tables/feature-covariance.npy', [1 + size, size], covarianceTable(rows));
-    const bank = rows.filter((_, i) => i % Math.ceil(rows.length / BANK_ROWS) === 0);
-    add('tables/feature-bank.npy', [bank.length, size], Float64Array.from(bank.flatMap(row => [...row])));
+    const size = sizeOfFirstOutput(generator.manifest, feature.operations[0]!);
+    const rows = await features(generator, feature.operations[0]!, spread(train, Math.floor(BANK_NUMBERS / size)));
+    const every = Math.ceil(rows.length / COVARIANCE_ROWS);
+    const some = rows.filter((_, i) => i % every === 0);
+    add('tables/feature-covariance.npy', [1 + size, size], covarianceTable(some));
+    add('tables/feature-bank.npy', [rows.length, size], Float64Array.from(rows.flatMap(row => [...row])));
   }
-  const simple = offered.filter(({ formula, usesLabel }) => formula !== 'fusion' && !usesLabel);
+  const exemplar = offered.find(({ formula }) => formula === 'exemplar-likelihood');
+  const variance = exemplar && (await spacing(generator, exemplar, tables, reference));
+  const known = offered.map(score => (score === exemplar ? { ...score, parameters: { variance: variance! } } : score));
+  const simple = known.filter(({ formula, usesLabel }) => formula !== 'fusion' && !usesLabel);
   const { values } = await scoreValues(withScores(generator, simple, tables), reference, { onProgress });
-  const scores = offered.map(score => {
+  const scores = known.map(score => {
     if (score.formula !== 'typicality') return score;
     return { ...score, parameters: { entropy: meanOf([...values.get('negative-log-likelihood')!]) } };
   });
@@ -69,6 +75,23 @@ export async function fitScores(
     add(paths[0]!, [rows.length, rows[0]!.length], Float64Array.from(rows.flat()));
   }
   return { scores, tables, files };
+}
+
+/**
+ * The mean squared distance of normal data's codes from the nearest of the bank, for each dimension: the variance under which
+ * kernels around the codes of the bank are most likely, each row reached by one.
+ */
+async function spacing(
+  { manifest, runner }: BundleGenerator,
+  score: Score,
+  tables: ReadonlyMap<string, Float64Array>,
+  reference: Split,
+): Promise<number> {
+  const nearest: Score = { ...score, name: 'nearest', formula: 'nearest-neighbours', parameters: { k: 1 } };
+  const { values } = await scoreValues(withScores({ manifest, runner }, [nearest], tables), reference);
+  const squares = Array.from(values.get('nearest')!, distance => distance ** 2);
+  // Codes that are all alike have no spacing: any will do that is not 0.
+  return meanOf(squares) / sizeOfFirstOutput(manifest, score.operations[0]!) || 1;
 }
 
 /** The first output of an operation for every row, as scoring asks for it. */

@@ -5,6 +5,7 @@ const DRAWS_OF_BOUND = 10;
 /** Longest feature or code whose covariance is stored. */
 const LONGEST_FEATURE = 512;
 const NEIGHBOURS = 5;
+const FEATURE_BANK = 'tables/feature-bank.npy';
 /** -log p(x | label) */
 const LABEL_SCORE = 'negative-log-likelihood-of-label';
 
@@ -41,8 +42,13 @@ export function offeredScores(manifest: Manifest): Score[] {
     has('reconstruct') && bottleneck && score('reconstruction-error', ['reconstruct']),
     has('critic') && score('discriminator', ['critic']),
     short && score('mahalanobis', [feature], { tables: ['tables/feature-covariance.npy'] }),
-    short &&
-      score('nearest-neighbours', [feature], { tables: ['tables/feature-bank.npy'], parameters: { k: NEIGHBOURS } }),
+    short && score('nearest-neighbours', [feature], { tables: [FEATURE_BANK], parameters: { k: NEIGHBOURS } }),
+    kind === 'bound' &&
+      bottleneck &&
+      short &&
+      levels > 1 &&
+      has('log_prob_map') &&
+      score('exemplar-likelihood', ['encode', 'log_prob_map'], { draws, tables: [FEATURE_BANK] }),
   ];
   // After the others, as a request that names no score has no label to give.
   const ofLabel =
@@ -76,7 +82,8 @@ function score(formula: string, operations: string[], more: Partial<Score> = {})
   };
 }
 
-function sizeOfFirstOutput(manifest: Manifest, operation: string): number {
+/** Numbers of one row. */
+export function sizeOfFirstOutput(manifest: Manifest, operation: string): number {
   const [port] = findOperation(manifest, operation).outputs;
   return port!.shape.slice(1).reduce((product, length) => product * length, 1);
 }

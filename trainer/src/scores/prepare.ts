@@ -44,9 +44,13 @@ export async function prepareScores(
   const { train, calibration, name } = dataset;
   const { rows = 5000, perClass } = options;
   const { part, rest } = partition(calibration, rows);
-  const reference = spread(rest.count >= FEWEST_REFERENCE_ROWS ? rest : train, REFERENCE_ROWS);
+  // A row that is its own nearest neighbour would tell nothing: where the reference is of training rows, the bank is of others.
+  const { part: reference, rest: known } =
+    rest.count >= FEWEST_REFERENCE_ROWS
+      ? { part: spread(rest, REFERENCE_ROWS), rest: train }
+      : partition(train, Math.min(REFERENCE_ROWS, Math.floor(train.count / 2)));
   const progress = (stage: ScoresStage) => (done: number, total: number) => options.onProgress?.(stage, done, total);
-  const fitted = await fitScores(generator, offered, { train, reference, onProgress: progress('fit') });
+  const fitted = await fitScores(generator, offered, { train: known, reference, onProgress: progress('fit') });
   const recommendation = await recommendScore(withScores(generator, fitted.scores, fitted.tables), reference, {
     onProgress: progress('recommend'),
     onWarning: options.onWarning,

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fillNoise, type Manifest } from '@genserve/runtime';
+import { fillNoise, float32, type Manifest } from '@genserve/runtime';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Dataset, Split } from '../data/dataset.js';
 import { compiledEngine } from '../engine/compiled.js';
@@ -12,7 +12,7 @@ import { openGenerator } from '../export/open.js';
 import { recalibrate } from '../export/recalibrate.js';
 import { blobDataset } from '../testing/blobs.js';
 import { train } from '../train/train.js';
-import { spread } from './rows.js';
+import { partition, spread } from './rows.js';
 import { syntheticAnomalies } from './synthetic.js';
 import { scoreValues } from './values.js';
 
@@ -89,6 +89,7 @@ describe('the scores of a bundle', () => {
       'reconstruction-error',
       'mahalanobis',
       'nearest-neighbours',
+      'exemplar-likelihood',
       'fusion',
     ]);
     for (const { calibration } of manifest.scores) expect(calibration?.count).toBe(CALIBRATION);
@@ -105,6 +106,32 @@ describe('the scores of a bundle', () => {
       expect.arrayContaining(['rotation', 'patch', 'noise-0.1', 'noise-0.3', 'noise-1']),
     );
     expect(mean('rate')).toBeCloseTo(kinds.reduce((sum, key) => sum + metrics[key]!, 0) / kinds.length, 12);
+  });
+
+  it('know codes of rows that the densities are not fitted on, and how far apart such codes lie', async () => {
+    const exemplar = manifest.scores.find(({ formula }) => formula === 'exemplar-likelihood')!;
+    const { part, rest } = partition(dataset.train, dataset.train.count / 2);
+    const generator = await openGenerator(bundle);
+    const codes = async (split: Split) => {
+      const { data } = await split.read(Array.from({ length: split.count }, (_, i) => i));
+      const { z } = await generator.encode(float32([split.count, SIDE, SIDE, 1], data));
+      return Array.from({ length: split.count }, (_, row) => [...z!.data.subarray(3 * row, 3 * row + 3)]);
+    };
+    try {
+      const bank = await codes(rest);
+      const table = await generator.bundle.table(exemplar.tables[0]!);
+      expect(table.length).toBe(bank.flat().length);
+      bank.flat().forEach((value, i) => {
+        expect(table[i]).toBeCloseTo(value, 4);
+      });
+      const squares = (await codes(part)).map(code =>
+        Math.min(...bank.map(other => other.reduce((sum, value, i) => sum + (value - code[i]!) ** 2, 0))),
+      );
+      const mean = squares.reduce((sum, square) => sum + square, 0) / squares.length;
+      expect(exemplar.parameters.variance! / (mean / 3)).toBeCloseTo(1, 3);
+    } finally {
+      await generator.close();
+    }
   });
 
   it('call normal test data anomalous as often as alpha says', async () => {
