@@ -115,6 +115,7 @@ describe('genserve', () => {
       'npm install @tensorflow/tfjs-node-gpu',
     ],
     [['train', ...vae, '--steps', '1', '--backend', 'cpu'], 2, 'INVALID_ARGUMENT: backend', '--device'],
+    [['evaluate', 'tiny', '--data', 'images.npy', '--threads', '1'], 2, 'INVALID_ARGUMENT: threads', '--protocol'],
     [['resume', 'runs/none'], 2, 'INVALID_ARGUMENT: run', 'runs/none'],
     [
       ['export', 'runs/tiny', '--ensemble', 'runs/tiny'],

@@ -1,11 +1,12 @@
 // `genserve evaluate --protocol held-out-class`: every class in turn as the anomaly that a model has not seen.
 import { join } from 'node:path';
 import { invalid } from '@genserve/runtime';
+import { type EngineFlags, engineOf } from './engine.js';
 import { interruptible } from './interrupt.js';
 import { print, printFigures, say, table } from './output.js';
 import { progress } from './progress.js';
 
-export interface HeldOutFlags {
+export interface HeldOutFlags extends EngineFlags {
   readonly data: string;
   readonly families?: string;
   readonly classes?: string;
@@ -23,9 +24,10 @@ export async function evaluateHeldOut(flags: HeldOutFlags): Promise<void> {
   const { data, minutes, steps, runs = 'runs', limit, seed } = flags;
   if (minutes !== undefined && steps !== undefined) throw invalid('steps', 'give either steps or minutes, not both');
   const { heldOutClasses, heldOutPage, openDataset, writeAtomically } = await import('@genserve/trainer');
+  const engine = await engineOf(flags);
   const result = await interruptible('stopping after this step and saving a checkpoint', signal =>
     heldOutClasses({
-      ...{ data, minutes, steps, runs, limit, seed, signal },
+      ...{ data, minutes, steps, runs, limit, seed, engine, signal },
       families: list(flags.families ?? 'vae'),
       classes: flags.classes === undefined ? undefined : list(flags.classes).map(Number),
       callbacks: [progress()],
@@ -49,7 +51,8 @@ export async function evaluateHeldOut(flags: HeldOutFlags): Promise<void> {
       ),
     ),
   };
-  if (flags.json) return printFigures({ metrics, context: { ...flags, chosen, summaries, page: `${file}.html` } });
+  if (flags.json)
+    return printFigures({ metrics, context: { ...flags, classes, chosen, summaries, page: `${file}.html` } });
   const percent = (value: number) => (100 * value).toFixed(2);
   const shown = Object.entries(summaries).map(([key, summary]) => {
     const own = rows.filter(({ family, score }) => `${family}.${score}` === key);

@@ -4,6 +4,7 @@ import { invalid } from '@genserve/runtime';
 import type { MetricName } from '@genserve/trainer';
 import { Command, Option } from 'commander';
 import { bundleFolder } from '../bundle.js';
+import { type EngineFlags, withEngine } from '../engine.js';
 import { type AnomalyFlags, evaluateAnomalies } from '../evaluate-anomalies.js';
 import { evaluateHeldOut, type HeldOutFlags } from '../held-out.js';
 import { interruptible } from '../interrupt.js';
@@ -11,7 +12,7 @@ import { jsonOption, positiveInteger, positiveNumber, wholeNumber } from '../opt
 import { print, printFigures, table } from '../output.js';
 import { counter } from '../progress.js';
 
-interface Flags extends AnomalyFlags, HeldOutFlags {
+interface Flags extends AnomalyFlags, HeldOutFlags, EngineFlags {
   readonly protocol?: 'held-out-class';
   readonly metric?: MetricName | 'anomaly';
   readonly k?: number;
@@ -29,7 +30,7 @@ interface Flags extends AnomalyFlags, HeldOutFlags {
 const GAN_TRAIN_STEPS = 2000;
 
 export function evaluateCommand(): Command {
-  return new Command('evaluate')
+  return withEngine(new Command('evaluate'))
     .description('measure a bundle on data')
     .argument('[bundle]', 'models/<name>, models/<name>/<version>, or a name below models/; none with --protocol')
     .requiredOption('--data <name|path>', 'data set or path')
@@ -72,6 +73,8 @@ export function evaluateCommand(): Command {
     .addHelpText('after', examples)
     .action(async (reference: string | undefined, flags: Flags) => {
       if (flags.protocol !== undefined) return await evaluateHeldOut(flags);
+      const trains = (['device', 'backend', 'threads'] as const).find(name => flags[name] !== undefined);
+      if (trains) throw invalid(trains, 'says what trains the models of --protocol: it goes with that');
       if (reference === undefined) throw invalid('bundle', 'must be named, e.g. models/mnist-vae');
       const folder = bundleFolder(reference);
       const { metric = flags.anomaly === undefined ? 'nll' : 'anomaly' } = flags;
