@@ -60,7 +60,7 @@ export interface PartsOptions {
   readonly own: Executable;
   readonly merge: Executable;
   /** Run the other parts. */
-  readonly threads: readonly RowsRunner[];
+  readonly threads: RowsThreads;
 }
 
 export class PartsExecutable implements Executable {
@@ -70,10 +70,11 @@ export class PartsExecutable implements Executable {
     const { program, batch, own, merge, threads } = this.options;
     checkFeeds(program, batch, feeds);
     const { rows, merge: update } = program.parts;
-    const runners = [...threads, own]; // this thread's run lets nothing else happen: the others are told first
+    threads.share(state);
+    const runners = [...threads.all, own]; // this thread's run lets nothing else happen: the others are told first
     const given = pick(feeds, rows);
     const replies = runners.map((runner, part) => runner.run(partOf(rows, given, part, runners.length), state));
-    const means = meanOf(await Promise.all(replies));
+    const means = meanOf(await allOf(replies));
     const merged = await merge.run(pick({ ...feeds, ...means }, update), state);
     const rest = Object.entries(means).filter(([name]) => !update.inputs.some(input => input.name === name));
     return { ...Object.fromEntries(rest), ...merged };
@@ -85,18 +86,26 @@ export class PartsExecutable implements Executable {
 
   async close(): Promise<void> {
     const { own, merge, threads } = this.options;
-    await Promise.all([own, merge, ...threads].map(runner => runner.close()));
+    await Promise.all([own, merge, ...threads.all].map(runner => runner.close()));
   }
 }
 
-/** Starts `count` threads that run one model, each on feeds of its own and all on one state. */
-export function startRowsThreads(count: number, data: Omit<RowsThreadData, 'shared'>): RowsRunner[] {
+/** Threads that run one model, each on feeds of its own and all on one state. */
+export interface RowsThreads {
+  readonly all: readonly RowsRunner[];
+  /** What all read, written while none of them runs. */
+  share(state: State): void;
+}
+
+export function startRowsThreads(count: number, data: Omit<RowsThreadData, 'shared'>): RowsThreads {
   const total = data.variables.reduce((sum, { length }) => sum + length, 0);
   const shared = new Float32Array(new SharedArrayBuffer(total * Float32Array.BYTES_PER_ELEMENT));
-  return Array.from({ length: count }, (_, index) => {
-    // all read what the first writes, before any of them is told to run
-    return new RowsThread({ ...data, shared }, index === 0);
-  });
+  return {
+    all: Array.from({ length: count }, () => new RowsThread({ ...data, shared })),
+    share(state) {
+      for (const { name, offset } of data.variables) shared.set(state.get(name)!, offset);
+    },
+  };
 }
 
 class RowsThread implements RowsRunner {
@@ -104,10 +113,7 @@ class RowsThread implements RowsRunner {
   #waiting: { resolve(outputs: Tensors): void; reject(error: GenserveError): void } | undefined;
   #lost: GenserveError | undefined;
 
-  constructor(
-    private readonly data: RowsThreadData,
-    private readonly writes: boolean,
-  ) {
+  constructor(data: RowsThreadData) {
     // the same file from src/ and from dist/
     this.#worker = new Worker(new URL('../../dist/engine/rows-thread.js', import.meta.url), { workerData: data });
     this.#worker.unref();
@@ -119,9 +125,8 @@ class RowsThread implements RowsRunner {
     this.#worker.on('exit', code => this.#lose(new GenserveError('INTERNAL', `a training thread ended with ${code}`)));
   }
 
-  async run(feeds: Tensors, state: State): Promise<Tensors> {
+  async run(feeds: Tensors): Promise<Tensors> {
     if (this.#lost) throw this.#lost;
-    if (this.writes) this.#share(state);
     const outputs = new Promise<Tensors>((resolve, reject) => {
       this.#waiting = { resolve, reject };
     });
@@ -137,14 +142,16 @@ class RowsThread implements RowsRunner {
     await this.#worker.terminate();
   }
 
-  #share(state: State): void {
-    for (const { name, offset } of this.data.variables) this.data.shared.set(state.get(name)!, offset);
-  }
-
   #lose(error: GenserveError): void {
     this.#lost ??= error;
     this.#waiting?.reject(this.#lost);
   }
+}
+
+/** All results; throws the first failure only when all are through, so that no late reply is taken for the next run's. */
+async function allOf<Result>(replies: readonly Promise<Result>[]): Promise<Result[]> {
+  await Promise.allSettled(replies);
+  return await Promise.all(replies);
 }
 
 /** Those of the feeds that a program takes. */
