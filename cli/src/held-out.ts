@@ -23,7 +23,7 @@ const list = (text: string) => text.split(',').map(part => part.trim());
 export async function evaluateHeldOut(flags: HeldOutFlags): Promise<void> {
   const { data, minutes, steps, runs = 'runs', limit, seed } = flags;
   if (minutes !== undefined && steps !== undefined) throw invalid('steps', 'give either steps or minutes, not both');
-  const { heldOutClasses, heldOutPage, openDataset, writeAtomically } = await import('@genserve/trainer');
+  const { auprCells, heldOutClasses, heldOutPage, openDataset, writeAtomically } = await import('@genserve/trainer');
   const engine = await engineOf(flags);
   const result = await interruptible('stopping after this step and saving a checkpoint', signal =>
     heldOutClasses({
@@ -53,23 +53,8 @@ export async function evaluateHeldOut(flags: HeldOutFlags): Promise<void> {
   };
   if (flags.json)
     return printFigures({ metrics, context: { ...flags, classes, chosen, summaries, page: `${file}.html` } });
-  const percent = (value: number) => (100 * value).toFixed(2);
-  const shown = Object.entries(summaries).map(([key, summary]) => {
-    const own = rows.filter(({ family, score }) => `${family}.${score}` === key);
-    const [family, score] = [own[0]!.family, own[0]!.score];
-    return [
-      family,
-      `${score}${chosen[family] === score ? ' *' : ''}`,
-      ...own.map(({ aupr }) => percent(aupr)),
-      percent(summary.mean),
-      percent(summary.median),
-      summary.interval.map(percent).join('-'),
-    ];
-  });
-  const blank = ['', '', ''];
-  shown.push(['', 'floor', ...classes.map(({ floor }) => percent(floor)), ...blank]);
-  shown.push(['', 'skew', ...classes.map(({ skew }) => percent(skew)), ...blank]);
-  print(table(['family', 'score', ...classes.map(({ name }) => name), 'mean', 'median', '95 % of mean'], shown));
+  const { head, body } = auprCells(result);
+  print(table(head, body));
   print(
     `\nAUPR x 100, the held-out class positive; * chosen for all classes on synthetic anomalies. Pictures: ${file}.html`,
   );

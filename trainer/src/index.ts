@@ -18,6 +18,7 @@ export * from './evaluate/anomaly.js';
 export * from './evaluate/evaluate.js';
 export * from './evaluate/held-out.js';
 export * from './evaluate/held-out-page.js';
+export * from './evaluate/held-out-table.js';
 export * from './evaluate/latent.js';
 export * from './evaluate/likelihood.js';
 export * from './evaluate/ranking.js';

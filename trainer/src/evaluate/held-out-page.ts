@@ -5,7 +5,8 @@ import { encodeSheet } from '../export/sheet.js';
 import { escapeHtml } from '../report/html.js';
 import { style } from '../report/style.js';
 import { spread } from '../scores/rows.js';
-import type { HeldOutResult, HeldOutRow, RankedImages } from './held-out.js';
+import type { HeldOutResult, RankedImages } from './held-out.js';
+import { auprCells, type Cells, chosenCells } from './held-out-table.js';
 
 /** `rows` are the test rows that were scored, of how many they were. */
 export async function heldOutPage(result: HeldOutResult, dataset: Dataset, rows = dataset.test.count): Promise<string> {
@@ -28,8 +29,10 @@ export async function heldOutPage(result: HeldOutResult, dataset: Dataset, rows 
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Held-out classes of ${escapeHtml(result.data)}</title><style>${style}</style>
 <header><h1>Held-out classes of ${escapeHtml(result.data)}</h1>
-<p>Each model has not seen one class, which is the anomaly (positive) among the test data. AUPR x 100.</p></header>
-<main><section>${table(result)}</section>${sections.join('')}</main></html>
+<p>Each model has not seen one class, which is the anomaly (positive) among the test data. Figures x 100.</p></header>
+<main><section><h2>Area under the precision-recall curve, by the class that was held out</h2>${table(auprCells(result))}
+<p>* chosen on synthetic anomalies, for all classes</p></section>
+<section><h2>The chosen scores</h2>${table(chosenCells(result))}</section>${sections.join('')}</main></html>
 `;
 }
 
@@ -39,33 +42,8 @@ const captions = ({ top, missed, alarms }: RankedImages): [string, readonly numb
   ['normal, and ranked highest', alarms],
 ];
 
-function table({ classes, rows, chosen, summaries }: HeldOutResult): string {
-  const cell = (tag: string, text: string) => `<${tag}>${text}</${tag}>`;
-  const percent = (value: number) => (100 * value).toFixed(2);
-  const columns = Object.entries(chosen).flatMap(([family, best]) => {
-    const scores = [...new Set(rows.filter(row => row.family === family).map(row => row.score))];
-    return scores.map(score => ({ family, score, best: score === best }));
-  });
-  const find = (family: string, score: string, label: number): HeldOutRow | undefined =>
-    rows.find(row => row.family === family && row.score === score && row.label === label);
-  const head = [
-    'class',
-    'skew',
-    'floor',
-    ...columns.map(({ family, score, best }) => `${family} ${score}${best ? ' *' : ''}`),
-  ];
-  const body = classes.map(({ label, name, skew, floor }) => [
-    escapeHtml(name),
-    percent(skew),
-    percent(floor),
-    ...columns.map(({ family, score }) => percent(find(family, score, label)?.aupr ?? 0)),
-  ]);
-  const foot = (['mean', 'median'] as const).map(figure => [
-    figure,
-    '',
-    '',
-    ...columns.map(({ family, score }) => percent(summaries[`${family}.${score}`]![figure])),
-  ]);
-  const line = (tag: string) => (cells: readonly string[]) => `<tr>${cells.map(text => cell(tag, text)).join('')}</tr>`;
-  return `<table>${line('th')(head)}${[...body, ...foot].map(line('td')).join('')}</table><p>* chosen on synthetic anomalies, for all classes</p>`;
+function table({ head, body }: Cells): string {
+  const line = (tag: string, cells: readonly string[]) =>
+    `<tr>${cells.map(text => `<${tag}>${escapeHtml(text)}</${tag}>`).join('')}</tr>`;
+  return `<div class="wide"><table>${line('th', head)}${body.map(cells => line('td', cells)).join('')}</table></div>`;
 }

@@ -10,6 +10,7 @@ import { readRunRecord } from '../train/run-folder.js';
 import { bootstrapAupr, interval } from './bootstrap.js';
 import { heldOutClasses } from './held-out.js';
 import { heldOutPage } from './held-out-page.js';
+import { auprCells, chosenCells } from './held-out-table.js';
 import { rank } from './ranking.js';
 
 const SIDE = 6;
@@ -119,5 +120,12 @@ describe('held-out classes', () => {
     const page = await heldOutPage(first, await openDataset(data));
     expect(page.match(/<img /g)).toHaveLength(6);
     expect(page).toContain((100 * summary.mean).toFixed(2));
+
+    const { head, body } = auprCells(first);
+    const lineOf = (name: string) => body.find(cells => cells[1] === name)!;
+    for (const cells of body) expect(cells).toHaveLength(head.length);
+    expect(lineOf(`${chosen.vae} *`).slice(2, 4)).toEqual(own.map(({ aupr }) => (100 * aupr).toFixed(2)));
+    expect(lineOf('skew')[2]).toBe((100 * classes[0]!.skew).toFixed(2));
+    expect(chosenCells(first).body.map(cells => cells[4])).toEqual(own.map(({ auroc }) => (100 * auroc).toFixed(2)));
   });
 });

@@ -35,6 +35,7 @@ img{display:block;width:100%;height:auto;image-rendering:pixelated;border-radius
 table{border-collapse:collapse;width:100%;font-size:.85rem}
 th,td{text-align:left;vertical-align:top;padding:.3rem .5rem .3rem 0;border-bottom:1px solid var(--line);overflow-wrap:anywhere}
 th{font-weight:400;color:var(--soft);white-space:nowrap;padding-right:1rem}
+div.wide{overflow-x:auto}div.wide td{white-space:nowrap;font-variant-numeric:tabular-nums}
 code{font:inherit}
 footer{padding:1rem 1.5rem 3rem;color:var(--soft);font:12px/1.5 ui-monospace,monospace;overflow-wrap:anywhere}
 `;
