@@ -52,26 +52,61 @@ export const nearestNeighbours: ScoreFormula = {
 
 /** To the k-th nearest of the rows of the score's table, of each row's features; Infinity where it has fewer than k. */
 export async function squaredNeighbourDistances(context: ScoreContext, k: number): Promise<Float64Array> {
-  const [features, bank] = await featuresAndTable(context);
+  const [features, table] = await featuresAndTable(context);
   const { operations, tables } = context.score;
+  const rows = features.shape[0]!;
+  const bank = bankOf(table, features.data.length / rows);
   // Looked for once, as many as any score asks for.
   const most = Math.max(...context.manifest.scores.map(({ parameters }) => parameters.k ?? 1));
   const nearest = context.shared(`nearest ${operations[0]} ${tables[0]}`, () =>
-    Array.from({ length: features.shape[0]! }, (_, row) => leastDistances(rowOf(features, row), bank, most)),
+    Array.from({ length: rows }, (_, row) => leastDistances(rowOf(features, row), bank, most)),
   );
   return perRow(context, row => nearest[row]![k - 1]!);
 }
 
+/** A table's rows, their columns in order of falling variance. */
+interface Bank {
+  readonly columns: readonly number[];
+  readonly values: Float64Array;
+}
+
+const banks = new WeakMap<Float64Array, Bank>();
+
+/** Of a table, made when it is first searched: a distance that begins with what varies most is soonest known to be too great. */
+function bankOf(table: Float64Array, size: number): Bank {
+  const known = banks.get(table);
+  if (known) return known;
+  const variances = new Float64Array(size).map((_, column) => {
+    let [sum, squares] = [0, 0];
+    for (let i = column; i < table.length; i += size) {
+      sum += table[i]!;
+      squares += table[i]! ** 2;
+    }
+    return squares - (sum * sum * size) / table.length;
+  });
+  const columns = [...variances.keys()].sort((a, b) => variances[b]! - variances[a]!);
+  const values = table.map((_, i) => table[i - (i % size) + columns[i % size]!]!);
+  const bank = { columns, values };
+  banks.set(table, bank);
+  return bank;
+}
+
+/** Columns between two looks at whether a distance is too great already. */
+const STRIDE = 8;
+
 /** The `count` least squared distances of a feature from the rows of a bank, ascending. */
-function leastDistances(feature: ArrayLike<number>, bank: Float64Array, count: number): Float64Array {
-  const size = feature.length;
+function leastDistances(row: ArrayLike<number>, { columns, values }: Bank, count: number): Float64Array {
+  const size = columns.length;
+  const feature = Float64Array.from(columns, column => row[column]!);
   const nearest = new Float64Array(count).fill(Infinity);
-  for (let start = 0; start < bank.length; start += size) {
+  for (let start = 0; start < values.length; start += size) {
     let place = count - 1;
     const farthest = nearest[place]!;
     let distance = 0;
-    // A sum of squares grows: most neighbours are known to be too far before all of it is there.
-    for (let i = 0; i < size && distance < farthest; i++) distance += (feature[i]! - bank[start + i]!) ** 2;
+    for (let i = 0; i < size && distance < farthest; ) {
+      const end = Math.min(i + STRIDE, size);
+      for (; i < end; i++) distance += (feature[i]! - values[start + i]!) ** 2;
+    }
     if (distance >= farthest) continue;
     for (; place > 0 && nearest[place - 1]! > distance; place--) nearest[place] = nearest[place - 1]!;
     nearest[place] = distance;
