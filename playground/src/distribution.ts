@@ -1,5 +1,6 @@
 // What normal data score, as a histogram, with the place of one score in it.
 import type { AnomalyScore } from '@genserve/sdk';
+import { figure } from './words.js';
 
 export interface Histogram {
   /** Counts of bins of equal width from `least` to `greatest`. */
@@ -36,7 +37,7 @@ export function showDistribution(place: HTMLElement, sorted: Float64Array, score
     const height = (count / highest) * (HEIGHT - 12);
     return `<rect x="${(bin * WIDTH) / BINS + 0.5}" y="${HEIGHT - height}" width="${WIDTH / BINS - 1}" height="${height}" rx="1"/>`;
   });
-  const label = `What ${sorted.length.toLocaleString('en')} normal ${noun} score, from ${least.toFixed(0)} to ${greatest.toFixed(0)} ${score.unit}; 95 % of them below ${limit.toFixed(0)}; yours scores ${score.value.toFixed(1)}`;
+  const label = `What ${sorted.length.toLocaleString('en')} normal ${noun} score, from ${figure(least)} to ${figure(greatest)} ${score.unit}; 95 % of them below ${figure(limit)}; yours scores ${figure(score.value)}`;
   // Numbers alone go in as markup; words are set as text.
   place.innerHTML = `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img">
     <g class="bars">${bars.join('')}</g>
@@ -47,8 +48,8 @@ export function showDistribution(place: HTMLElement, sorted: Float64Array, score
   const spans = place.querySelectorAll('span');
   const [first, , , last] = spans;
   if (first && last) {
-    first.textContent = `${least.toFixed(0)} ${score.unit}`;
-    last.textContent = `${greatest.toFixed(0)} ${score.unit}`;
+    first.textContent = `${figure(least)} ${score.unit}`;
+    last.textContent = `${figure(greatest)} ${score.unit}`;
   }
   const key = place.querySelector('b');
   if (key) key.textContent = `95 % of normal ${noun} are below`;

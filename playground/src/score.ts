@@ -21,7 +21,7 @@ import { Latest, type Panel, type PanelContext } from './panel.js';
 import { acceptPictures, isInverted, pngOf, readPicture, rowOf } from './picture.js';
 import type { ModelSession } from './session.js';
 import type { Place } from './snippets.js';
-import { inWords, milliseconds, nounOf, verdict } from './words.js';
+import { figure, inWords, milliseconds, nounOf, verdict } from './words.js';
 
 const SETTLE_MS = 150;
 const WAITING = 'Waiting for a picture.';
@@ -204,7 +204,7 @@ export class ScorePanel implements Panel {
     if (signal.aborted) return;
     this.#say(verdict(main, noun), main.decision);
     this.#figures.textContent = [
-      `${main.name} ${main.value.toFixed(1)} ${main.unit}`,
+      `${main.name} ${figure(main.value)} ${main.unit}`,
       ...(main.pValue === undefined
         ? []
         : [`p = ${main.pValue.toPrecision(2)} against ${table?.length.toLocaleString('en')} held-out ${noun}`]),
@@ -220,7 +220,7 @@ export class ScorePanel implements Panel {
         const name = document.createElement('th');
         name.scope = 'row';
         name.textContent = score.recommended ? `${score.name} (recommended)` : score.name;
-        const cells = [`${score.value.toFixed(2)} ${score.unit}`, inWords(score, noun)].map(text => {
+        const cells = [`${figure(score.value)} ${score.unit}`, inWords(score, noun)].map(text => {
           const cell = document.createElement('td');
           cell.textContent = text;
           return cell;

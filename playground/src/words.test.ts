@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { bytes, largeNumber, milliseconds, rarerThan, verdict } from './words.js';
+import { bytes, figure, largeNumber, milliseconds, rarerThan, verdict } from './words.js';
 
 const score = (pValue: number | undefined, decision: 'normal' | 'anomalous' | 'unsure') => ({
   name: 'nll',
@@ -33,4 +33,8 @@ it('writes times, sizes and counts with as many digits as they are worth', () =>
   expect([0.42, 9.96, 41.6, 1234].map(milliseconds)).toEqual(['0.4 ms', '10.0 ms', '42 ms', '1.23 s']);
   expect([300, 12_400, 2_449_000, 25_500_000].map(bytes)).toEqual(['1 kB', '12 kB', '2.4 MB', '26 MB']);
   expect([784, 613_665, 2_400_000].map(largeNumber)).toEqual(['784', '614 k', '2.4 M']);
+});
+
+it('gives scores as many places as they need, shares of one and hundreds of bits alike', () => {
+  expect([0.36077, -73.296, 104.25, 0].map(figure)).toEqual(['0.361', '-73.3', '104.3', '0.00']);
 });

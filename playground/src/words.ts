@@ -17,6 +17,11 @@ export function rarerThan(pValue: number): string {
   return `${Math.max(0, cut).toFixed(digits)} %`;
 }
 
+/** The value of a score or a likelihood: some are in hundreds of bits, some are shares of one. */
+export function figure(value: number): string {
+  return Math.abs(value) < 100 ? value.toPrecision(3) : value.toFixed(1);
+}
+
 /** The verdict in a sentence. */
 export function verdict({ pValue, decision }: AnomalyScore, noun: string): string {
   if (pValue === undefined) return 'This model was not calibrated, so that its score has no scale.';

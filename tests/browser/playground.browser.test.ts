@@ -332,8 +332,8 @@ describe('scores', () => {
     await eventually(() => text('verdict-words')).toMatch(/rarer than (only )?[\d.]+ % of normal/i);
     expect(await text('verdict-figures')).toMatch(
       place === 'server'
-        ? /bits · p = .* against 5,000 held-out digits · .* on the server/
-        : /bits · p = .* against 5,000 held-out digits · .* on this device/,
+        ? /nats per bit · p = .* against 5,000 held-out digits · .* on the server/
+        : /nats per bit · p = .* against 5,000 held-out digits · .* on this device/,
     );
     expect(await text('likelihood')).toMatch(/log p\(x\) is at least -[\d.]+ nats .*16 draws.* bits per pixel/);
     expect(spread(await pixels('reconstruction'))).toBeGreaterThan(5);
