@@ -1,5 +1,13 @@
 // A few rows of `genserve score`: from data to lines of its file.
-import { type BundleGenerator, type Decision, float32, type Manifest, type Tensor } from '@genserve/runtime';
+import {
+  type BundleGenerator,
+  type Decision,
+  float32,
+  labelNames,
+  type Manifest,
+  recommendedScore,
+  type Tensor,
+} from '@genserve/runtime';
 import { labelledScores } from '@genserve/trainer/scores';
 
 /** A line of JSON in parts of a score file. */
@@ -68,7 +76,7 @@ export async function scoreChunk(
   const { likelihood, scores: known } = generator.manifest;
   const anomalies = known.length > 0 ? await anomaliesOf(generator, data, labels, options) : undefined;
   // That score is the likelihood with its sign turned: it need not be computed twice.
-  const negative = anomalies?.map(scores => scores.find(([name]) => name === likelihoodScore)?.[1].value);
+  const negative = anomalies?.map(scores => scores[likelihoodScore]?.value);
   const hasLikelihood = likelihood !== undefined && likelihood.kind !== 'none';
   const logProbs =
     hasLikelihood && negative?.[0] === undefined
@@ -84,7 +92,7 @@ export async function scoreChunk(
       label: labels?.[i],
       log_prob: logProb,
       bits_per_dim: logProb === undefined ? undefined : -logProb / (likelihood!.dimensions * Math.LN2),
-      scores: Object.fromEntries(anomalies?.[i] ?? []),
+      scores: anomalies?.[i] ?? {},
     };
     count(summary, row);
     lines += `${JSON.stringify(row)}\n`;
@@ -98,21 +106,23 @@ async function anomaliesOf(
   data: Tensor,
   labels: Chunk['labels'],
   { scores, ...options }: ScoreChunkOptions,
-): Promise<(readonly [string, ScoredRow['scores'][string]])[][]> {
+): Promise<ScoredRow['scores'][]> {
   const { manifest } = generator;
-  const names = scores ?? [(manifest.scores.find(({ recommended }) => recommended) ?? manifest.scores[0]!).name];
+  const names = scores ?? [recommendedScore(manifest)!.name]; // there is one where there are any
   const found = await labelledScores(generator, data, classesOf(manifest, labels), { ...options, scores: names });
   return found.map(row =>
-    names.map(name => {
-      const { value, pValue, decision = 'unsure' } = row.get(name) ?? {};
-      return [name, { value, p_value: pValue, decision }];
-    }),
+    Object.fromEntries(
+      names.map(name => {
+        const { value, pValue, decision = 'unsure' } = row.get(name) ?? {};
+        return [name, { value, p_value: pValue, decision }];
+      }),
+    ),
   );
 }
 
 /** The model's number of the class that each row states, -1 for none. */
-function classesOf({ domain }: Manifest, labels: Chunk['labels'] = []): number[] {
-  const names = (domain?.image ?? domain?.vector)?.labels ?? [];
+function classesOf(manifest: Manifest, labels: Chunk['labels'] = []): number[] {
+  const names = labelNames(manifest);
   return labels.map(label => (label === undefined ? -1 : names.indexOf(label)));
 }
 

@@ -26,7 +26,7 @@ beforeAll(async () => {
   });
   const writer = rowWriter(join(folder, 'rows.npz'), { domain, labels: classes });
   const data = float32([ROWS, SIDE, SIDE, 1], pixels);
-  await writer.add({ data, labels } as unknown as Parameters<typeof writer.add>[0]); // what a file takes of samples
+  await writer.add({ data, labels, seed: 0, firstIndex: 0 });
   await writer.finish();
   writeFileSync(
     join(folder, 'unlabelled.npy'),

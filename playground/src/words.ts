@@ -17,7 +17,7 @@ export function rarerThan(pValue: number): string {
   return `${Math.max(0, cut).toFixed(digits)} %`;
 }
 
-/** The value of a score or a likelihood: some are in hundreds of bits, some are shares of one. */
+/** The value of a score: some are in hundreds of bits, some are shares of one. */
 export function figure(value: number): string {
   return Math.abs(value) < 100 ? value.toPrecision(3) : value.toFixed(1);
 }

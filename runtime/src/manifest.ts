@@ -1,5 +1,5 @@
 // The manifest's types as this package hands them out, and what others ask of a manifest.
-import type { Domain, Manifest, Operation, Port } from '@genserve/proto/manifest';
+import type { Domain, Manifest, Operation, Port, Score } from '@genserve/proto/manifest';
 import { GenserveError } from './errors.js';
 
 export type {
@@ -52,6 +52,11 @@ export function inputsOf(operation: Operation, role: string): Port[] {
 /** Number of classes; 0 where the model takes no label. */
 export function classCount(manifest: Manifest): number {
   return manifest.conditions.find(condition => condition.kind === 'label')?.size ?? 0;
+}
+
+/** The first score where none is recommended; undefined where there are no scores. */
+export function recommendedScore({ scores }: Manifest): Score | undefined {
+  return scores.find(({ recommended }) => recommended) ?? scores[0];
 }
 
 /** Names of the classes: the condition's, or the domain's, or their numbers. */

@@ -4,7 +4,7 @@ import { invalid } from '@genserve/runtime';
 import type { MetricName } from '@genserve/trainer';
 import { Command, Option } from 'commander';
 import { bundleFolder } from '../bundle.js';
-import { type EngineFlags, withEngine } from '../engine.js';
+import { withEngine } from '../engine.js';
 import { type AnomalyFlags, evaluateAnomalies } from '../evaluate-anomalies.js';
 import { evaluateHeldOut, type HeldOutFlags } from '../held-out.js';
 import { interruptible } from '../interrupt.js';
@@ -12,7 +12,7 @@ import { jsonOption, positiveInteger, positiveNumber, wholeNumber } from '../opt
 import { print, printFigures, table } from '../output.js';
 import { counter } from '../progress.js';
 
-interface Flags extends AnomalyFlags, HeldOutFlags, EngineFlags {
+interface Flags extends AnomalyFlags, HeldOutFlags {
   readonly protocol?: 'held-out-class';
   readonly metric?: MetricName | 'anomaly';
   readonly k?: number;

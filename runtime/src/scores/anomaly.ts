@@ -5,7 +5,7 @@ import { type Calls, rowsOf } from '../calls.js';
 import { GenserveError, invalid } from '../errors.js';
 import type { Anomaly, AnomalyOptions, AnomalyScore } from '../generator.js';
 import { logWeights, notFinite } from '../likelihood.js';
-import { findOperation, inputsOf, type Manifest } from '../manifest.js';
+import { findOperation, inputsOf, type Manifest, recommendedScore } from '../manifest.js';
 import { checkSeed } from '../noise.js';
 import { checkCount, quantise } from '../ports.js';
 import { float32, type Tensor, type Tensors } from '../tensor.js';
@@ -146,9 +146,11 @@ function labelsOf(label: AnomalyOptions['label'], rows: number): number[] {
   return Array.from({ length: rows }, (_, row) => given[given.length > 1 ? row : 0] ?? -1);
 }
 
-function wantedScores({ scores, name: model }: Manifest, names: readonly string[]): Score[] {
-  if (scores.length === 0) throw new GenserveError('OPERATION_UNSUPPORTED', `${model} has no anomaly scores`);
-  if (names.length === 0) return [scores.find(score => score.recommended) ?? scores[0]!];
+function wantedScores(manifest: Manifest, names: readonly string[]): Score[] {
+  const { scores, name: model } = manifest;
+  const recommended = recommendedScore(manifest);
+  if (!recommended) throw new GenserveError('OPERATION_UNSUPPORTED', `${model} has no anomaly scores`);
+  if (names.length === 0) return [recommended];
   return names.map((name, i) => {
     const score = scores.find(candidate => candidate.name === name);
     if (!score) throw invalid(`scores[${i}]`, `${name} is unknown; there is ${scores.map(s => s.name).join(', ')}`);

@@ -61,9 +61,12 @@ export async function fitScores(
     add('tables/feature-covariance.npy', [1 + size, size], covarianceTable(some));
     add('tables/feature-bank.npy', [rows.length, size], Float64Array.from(rows.flatMap(row => [...row])));
   }
-  const exemplar = offered.find(({ formula }) => formula === 'exemplar-likelihood');
-  const variance = exemplar && (await spacing(generator, exemplar, tables, reference));
-  const known = offered.map(score => (score === exemplar ? { ...score, parameters: { variance: variance! } } : score));
+  const known = await Promise.all(
+    offered.map(async score => {
+      if (score.formula !== 'exemplar-likelihood') return score;
+      return { ...score, parameters: { variance: await spacing(generator, score, tables, reference) } };
+    }),
+  );
   const simple = known.filter(({ formula, usesLabel }) => formula !== 'fusion' && !usesLabel);
   const { values } = await scoreValues(withScores(generator, simple, tables), reference, { onProgress });
   const scores = known.map(score => {

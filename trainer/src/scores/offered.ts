@@ -25,6 +25,8 @@ export function offeredScores(manifest: Manifest): Score[] {
   const featureSize = isFeature ? sizeOfFirstOutput(manifest, feature) : 0;
   /** A code smaller than the datum: what is reconstructed has passed a bottleneck. */
   const bottleneck = has('encode') && sizeOfFirstOutput(manifest, 'encode') < domainSize(domain);
+  /** A bound that is told as what the code costs and what it does not explain. */
+  const isSplit = kind === 'bound' && bottleneck && has('log_prob_map');
   const ensemble = operations.map(({ name }) => name).filter(name => /^log_prob\.\d+$/.test(name));
   const short = featureSize > 0 && featureSize <= LONGEST_FEATURE;
 
@@ -37,18 +39,16 @@ export function offeredScores(manifest: Manifest): Score[] {
       has('background_log_prob') &&
       score('likelihood-ratio', ['log_prob', 'background_log_prob'], { draws }),
     ensemble.length > 0 && score('waic', ['log_prob', ...ensemble], { draws }),
-    kind === 'bound' && bottleneck && has('log_prob_map') && score('rate', ['log_prob', 'log_prob_map'], { draws }),
-    kind === 'bound' && bottleneck && has('log_prob_map') && score('distortion', ['log_prob_map'], { draws }),
+    isSplit && score('rate', ['log_prob', 'log_prob_map'], { draws }),
+    isSplit && score('distortion', ['log_prob_map'], { draws }),
     has('reconstruct') && bottleneck && score('reconstruction-error', ['reconstruct']),
     has('critic') && score('discriminator', ['critic']),
     short && score('mahalanobis', [feature], { tables: ['tables/feature-covariance.npy'] }),
     short && score('nearest-neighbours', [feature], { tables: [FEATURE_BANK], parameters: { k: NEIGHBOURS } }),
-    kind === 'bound' &&
-      bottleneck &&
+    isSplit &&
       short &&
       levels > 1 &&
-      has('log_prob_map') &&
-      score('exemplar-likelihood', ['encode', 'log_prob_map'], { draws, tables: [FEATURE_BANK] }),
+      score('exemplar-likelihood', [feature, 'log_prob_map'], { draws, tables: [FEATURE_BANK] }),
   ];
   // After the others, as a request that names no score has no label to give.
   const ofLabel =
