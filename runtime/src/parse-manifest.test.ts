@@ -74,7 +74,7 @@ describe('parseManifest', () => {
     ['domain', { vector: {} }, 'domain', /at least one dimension/],
     ['domain.image.height', 0, 'domain.image.height', /from 1/],
     ['domain.image.channels', 2, 'domain.image.channels', /1 \(grey\) or 3/],
-    ['domain.image.binarisation', 'stochastic', 'domain.image.binarisation', /none, dynamic, threshold or static/],
+    ['domain.image.binarisation', 'stochastic', 'domain.image.binarisation', /one of none\|dynamic\|threshold\|static/],
     ['domain.image.polarity', 'white', 'domain.image.polarity', /light-on-dark/],
     ['noises.0.distribution', 'gaussian', 'noises[0].distribution', /one of normal, uniform; was "gaussian"/],
     ['noises.0.shape', [16, 0, 1], 'noises[0].shape[1]', /from 1/],

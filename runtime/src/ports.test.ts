@@ -130,6 +130,7 @@ it.each([
   ['log_prob_map', true],
   ['background_log_prob', true],
   ['classify', true],
+  ['gradient_norms', true],
   ['sample', false],
   ['encode', false],
 ])('%s scores: %s', (operation, scores) => expect(isScoring(operation)).toBe(scores));

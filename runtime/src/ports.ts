@@ -20,7 +20,7 @@ export type FieldOf = (port: Port) => string;
 
 /** Operations whose result is a score of their input: noise is that of sample 0 in every row. */
 export function isScoring(operation: string): boolean {
-  return /^(log_prob|background_log_prob|critic|classify|features)/.test(operation);
+  return /log_prob|critic|classify|features|norms/.test(operation);
 }
 
 /** The class that `uniform`, 0 to 1, falls into where each has its share of the whole. */

@@ -20,9 +20,11 @@ export const FORMAT = 1;
 const ROLES =
   'data latent codes label vector attributes text style strength mask noise temperature truncation count state log_prob map logits score features';
 const OPERATIONS =
-  'sample decode encode reconstruct complete translate translate_back log_prob log_prob_map critic classify features background_log_prob';
+  'sample decode encode reconstruct complete translate translate_back log_prob log_prob_map critic classify features background_log_prob gradient_norms';
 
 const words = (line: string) => oneOf(line.split(' '));
+/** One of the words, or nothing. */
+const choice = (line: string) => text(RegExp(`^(${line})?$`), `one of ${line}`);
 const anyText = text();
 const texts = list(anyText);
 const required = text(/./, 'given');
@@ -49,8 +51,8 @@ const image = object({
   width: positive,
   channels,
   levels: count,
-  binarisation: text(/^(none|dynamic|threshold|static)?$/, 'none, dynamic, threshold or static'),
-  polarity: text(/^((light-on-dark)|(dark-on-light))?$/, 'light-on-dark or dark-on-light'),
+  binarisation: choice('none|dynamic|threshold|static'),
+  polarity: choice('light-on-dark|dark-on-light'),
   labels: texts,
 });
 const port = object<Port>({
@@ -74,7 +76,7 @@ export const manifestSchema = object<Manifest>({
         samples: positive,
         sampleRate: positive,
         levels: count,
-        coding: text(/^(linear|mu-law)?$/, 'linear or mu-law'),
+        coding: choice('linear|mu-law'),
         labels: texts,
       }),
     ),

@@ -21,9 +21,10 @@ import { evaluateAccuracy } from '../evaluate/accuracy.js';
 import { evaluateLikelihood } from '../evaluate/likelihood.js';
 import { evaluateTranslation, translationSheet } from '../evaluate/translation.js';
 import { familyOf } from '../families/load.js';
-import type { Family, Model, PortSpec } from '../family.js';
+import type { Family, Model, OperationSpec, PortSpec } from '../family.js';
 import { averagedState } from '../optim/average.js';
 import { writeReport } from '../report/write-report.js';
+import { gradientNorms } from '../scores/gradient-norms.js';
 import { prepareScores, type ScoresStage } from '../scores/prepare.js';
 import { exportOperations, type OperationGraphs } from '../trace/operations.js';
 import { latestCheckpoint, type Position } from '../train/checkpoint.js';
@@ -80,7 +81,9 @@ export async function exportBundle(runFolder: string, options: ExportOptions = {
   options.onProgress?.('trace');
   const { family, model, variables } = buildModel(record, options.family ?? (await familyOf(record)));
   const members = await readMembers(record, family, options.ensemble ?? []);
-  const programs = model.operations.map(operation => operationProgram(operation, variables));
+  const statistics = gradientNorms(model, variables);
+  const own = [...model.operations, ...(statistics ? [statistics] : [])];
+  const programs = own.map(operation => operationProgram(operation, variables));
   const memberPrograms = members.map(member => operationProgram(member.operation, member.variables));
   const state = averagedState(checkpoint.state);
   const states = new Map([state, ...members.map(member => member.state)].flatMap(each => [...each]));
@@ -90,7 +93,8 @@ export async function exportBundle(runFolder: string, options: ExportOptions = {
   files.set(PARAMETERS_FILE, indexParameters(programs, variables, state, graphs));
 
   const { position } = checkpoint;
-  const draft = describe({ record, family, model, members, graphs, dataset, position, options, files });
+  const specs = [...own, ...members.map(member => member.operation)];
+  const draft = describe({ record, family, model, specs, members, graphs, dataset, position, options, files });
   const generator = await openDraft(draft, files);
   try {
     const prepared = await prepareScores(generator, dataset, {
@@ -142,6 +146,8 @@ interface Parts {
   readonly record: RunRecord;
   readonly family: Family;
   readonly model: Model;
+  /** All that is exported. */
+  readonly specs: readonly OperationSpec[];
   readonly members: readonly Member[];
   readonly graphs: OperationGraphs;
   readonly dataset: Dataset;
@@ -151,8 +157,18 @@ interface Parts {
 }
 
 /** The manifest but for what must be computed with the graphs: calibration, recorded values, figures. */
-function describe({ record, family, model, members, graphs, dataset, position, options, files }: Parts): Manifest {
-  const specs = [...model.operations, ...members.map(member => member.operation)];
+function describe({
+  record,
+  family,
+  model,
+  specs,
+  members,
+  graphs,
+  dataset,
+  position,
+  options,
+  files,
+}: Parts): Manifest {
   const operations = specs.map((spec): Operation => {
     const { cost } = graphs.operations.find(graph => graph.name === spec.name)!;
     return {

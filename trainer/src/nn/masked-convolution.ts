@@ -3,6 +3,7 @@
 import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 import { z } from 'zod';
 import { tf } from '../trace/tensorflow.js';
+import { addBias } from './bias.js';
 import { fanInNormal, zeros } from './initialisers.js';
 import type { Scope } from './variable.js';
 
@@ -49,11 +50,11 @@ export function verticalConvolution(scope: Scope, options: MaskedConvolutionOpti
   const rows = halfOf(size);
   const side = rows - 1;
   const filter = scope.parameter('filter', [rows, size, inputs, outputs], fanInNormal(rows * size * inputs, 1));
-  const bias = scope.parameter('bias', [outputs], zeros);
+  const bias = scope.bias('bias', outputs, zeros);
   const convolve = (x: Tensor, top: number) => {
     // Variables are plain Tensors; the casts state the ranks that the shapes have.
     const result = tf.conv2d(x as Tensor4D, filter.value as Tensor4D, 1, padding({ top, left: side, right: side }));
-    return tf.add(result, bias.value) as Tensor4D;
+    return addBias(result, bias.value);
   };
   return { rows, map: x => convolve(x, rows - 1), row: window => convolve(window, 0) };
 }
@@ -100,9 +101,8 @@ export interface PointwiseOptions {
 export function pointwiseConvolution(scope: Scope, options: PointwiseOptions): PointwiseConvolution {
   const { inputs, outputs, biased = true, gain = 1 } = options;
   const filter = scope.parameter('filter', [1, 1, inputs, outputs], fanInNormal(inputs, gain));
-  const bias = biased ? scope.parameter('bias', [outputs], zeros) : undefined;
-  // Adding a row vector keeps the shape; tfjs' types lose the rank.
-  const shifted = <Result extends Tensor>(x: Result) => (bias ? (tf.add(x, bias.value) as Result) : x);
+  const bias = biased ? scope.bias('bias', outputs, zeros) : undefined;
+  const shifted = <Result extends Tensor>(x: Result) => (bias ? addBias(x, bias.value) : x);
   return {
     map: x => shifted(tf.conv2d(x as Tensor4D, filter.value as Tensor4D, 1, 'valid')), // rank 4, by the shapes
     pixel: x => shifted(tf.matMul(x as Tensor2D, tf.reshape(filter.value, [inputs, outputs]))), // rank 2, by the shapes

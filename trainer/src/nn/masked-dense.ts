@@ -4,6 +4,7 @@ import type { Tensor, Tensor2D } from '@tensorflow/tfjs';
 import { scan } from '../trace/scan.js';
 import { tf } from '../trace/tensorflow.js';
 import { relu } from './activations.js';
+import { addBias } from './bias.js';
 import { fanInNormal, zeros } from './initialisers.js';
 import type { Scope } from './variable.js';
 
@@ -171,14 +172,14 @@ function staircase(scope: Scope, { from, to, sees, gain = Math.sqrt(1 / 3) }: St
     return {
       earlier: earlier > 0 ? scope.parameter(`block${g}/earlier`, [earlier, own.length], draw) : undefined,
       own: scope.parameter(`block${g}/own`, [below.length, own.length], draw),
-      bias: scope.parameter(`block${g}/bias`, [own.length], zeros),
+      bias: scope.bias(`block${g}/bias`, own.length, zeros),
       mask: () => tf.tensor2d(mask, [below.length, own.length]),
     };
   });
   /** What a block is before its own inputs are added: [batch, outputs], or [outputs] for the first, which has none before. */
   const base = (g: number, before: Tensor | undefined): Tensor => {
     const { earlier, bias } = blocks[g]!;
-    return earlier && before ? tf.add(tf.matMul(before as Tensor2D, earlier.value), bias.value) : bias.value;
+    return earlier && before ? addBias(tf.matMul(before as Tensor2D, earlier.value), bias.value) : bias.value;
   };
   /** Weights from the block's own inputs, masked: [inputs, outputs]. */
   const own = (g: number): Tensor2D => tf.mul(blocks[g]!.own.value, blocks[g]!.mask()) as Tensor2D;

@@ -2,6 +2,7 @@
 // the left, in one kernel. The rows below the middle are left out; a mask is needed for the middle row alone.
 import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 import { tf } from '../trace/tensorflow.js';
+import { addBias } from './bias.js';
 import { fanInNormal, zeros } from './initialisers.js';
 import { halfOf, type MaskedConvolutionOptions } from './masked-convolution.js';
 import type { Scope } from './variable.js';
@@ -29,12 +30,12 @@ export function maskedKernel(scope: Scope, { inputs, outputs, size, mask }: Kern
   const columns = mask === 'A' ? half - 1 : half;
   const seen = rows * size + columns;
   const filter = scope.parameter('filter', [half, size, inputs, outputs], fanInNormal(seen * inputs));
-  const bias = scope.parameter('bias', [outputs], zeros);
+  const bias = scope.bias('bias', outputs, zeros);
   const taps = Float32Array.from({ length: half * size }, (_, tap) => Number(tap < seen));
   const sides: [number, number] = [rows, rows];
   // Variables are plain Tensors; the casts state the ranks that the shapes have.
   const convolve = (x: Tensor, kernel: Tensor, top: number) =>
-    tf.add(tf.conv2d(x as Tensor4D, kernel as Tensor4D, 1, [[0, 0], [top, 0], sides, [0, 0]]), bias.value) as Tensor4D;
+    addBias(tf.conv2d(x as Tensor4D, kernel as Tensor4D, 1, [[0, 0], [top, 0], sides, [0, 0]]), bias.value);
   return {
     rows,
     columns,

@@ -30,6 +30,8 @@ export class Variable {
     readonly shape: readonly number[],
     readonly initialise: Initialiser,
     readonly trainable: boolean,
+    /** Whether it is but added along the last axis: a program may bind one for each row in its place. */
+    readonly isBias = false,
   ) {}
 
   /** The tensor of this run. Throws where no engine has bound the variable. */
@@ -74,6 +76,11 @@ export class Scope {
     return this.#add(name, shape, initialise, true);
   }
 
+  /** A parameter [outputs] that is added along the last axis, by `addBias`, perhaps scaled. */
+  bias(name: string, outputs: number, initialise: Initialiser): Variable {
+    return this.#add(name, [outputs], initialise, true, true);
+  }
+
   /** Carried across steps but not trained, e.g. a running mean. */
   statistic(name: string, shape: readonly number[], initialise: Initialiser): Variable {
     return this.#add(name, shape, initialise, false);
@@ -93,10 +100,10 @@ export class Scope {
     return this.path === '' ? name : `${this.path}/${name}`;
   }
 
-  #add(name: string, shape: readonly number[], initialise: Initialiser, trainable: boolean): Variable {
+  #add(name: string, shape: readonly number[], initialise: Initialiser, trainable: boolean, isBias = false): Variable {
     const path = this.#join(name);
     if (this.#variables.has(path)) throw new Error(`two variables are named ${path}`);
-    const variable = new Variable(path, shape, initialise, trainable);
+    const variable = new Variable(path, shape, initialise, trainable, isBias);
     this.#variables.set(path, variable);
     return variable;
   }

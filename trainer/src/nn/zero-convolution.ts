@@ -4,6 +4,7 @@ import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { tf } from '../trace/tensorflow.js';
 import { exp } from './activations.js';
 import { LOG_SCALE_FACTOR } from './actnorm.js';
+import { addBias } from './bias.js';
 import { zeros } from './initialisers.js';
 import { inModule } from './module.js';
 import type { Scope } from './variable.js';
@@ -19,7 +20,7 @@ export function zeroConvolutionPair(
   { inputs, outputs }: { readonly inputs: number; readonly outputs: number },
 ): (x: Tensor) => [even: Tensor, odd: Tensor] {
   const filter = scope.parameter('filter', [SIZE, SIZE, inputs, 2 * outputs], zeros);
-  const bias = scope.parameter('bias', [2 * outputs], zeros);
+  const bias = scope.bias('bias', 2 * outputs, zeros);
   const logGain = scope.parameter('log_gain', [2 * outputs], zeros);
   const parted = (x: Tensor) => {
     const lead = x.shape.slice(0, -1);
@@ -31,7 +32,7 @@ export function zeroConvolutionPair(
     inModule(scope, () => {
       const gain = exp(tf.mul(LOG_SCALE_FACTOR, logGain.value));
       const weights = parted(tf.mul(filter.value, gain)) as Tensor4D; // of the filter's shape
-      const h = tf.add(tf.conv2d(x as Tensor4D, weights, 1, 'same'), parted(tf.mul(bias.value, gain)));
+      const h = addBias(tf.conv2d(x as Tensor4D, weights, 1, 'same'), parted(tf.mul(bias.value, gain)));
       return tf.split(h, 2, 3) as [Tensor, Tensor]; // as many as asked for
     });
 }

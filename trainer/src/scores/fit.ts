@@ -12,6 +12,7 @@ import {
   writeNpy,
 } from '@genserve/runtime';
 import type { Split } from '../data/dataset.js';
+import { GRADIENT_NORMS } from './gradient-norms.js';
 import { covarianceOf, inverse, lowerTriangle, meanOf } from './linear-algebra.js';
 import { sizeOfFirstOutput } from './offered.js';
 import { spread } from './rows.js';
@@ -19,7 +20,7 @@ import { scoreValues, withScores } from './values.js';
 
 /** Numbers of the bank, 2 MiB: rows of training data whose features are known to `nearest-neighbours`, as many as that holds. */
 const BANK_NUMBERS = 2 ** 19;
-/** Of those, rows that give the covariance. */
+/** Rows that give a covariance. */
 const COVARIANCE_ROWS = 5000;
 /** Added to the diagonal of a covariance, as a share of its mean: a dimension that normal data do not use must not decide. */
 const RIDGE = 1e-3;
@@ -52,14 +53,16 @@ export async function fitScores(
     files.set(path, writeNpy(shape, stored));
     tables.set(path, Float64Array.from(stored));
   };
-  const feature = offered.find(({ formula }) => formula === 'mahalanobis' || formula === 'nearest-neighbours');
-  if (feature) {
-    const size = sizeOfFirstOutput(generator.manifest, feature.operations[0]!);
-    const rows = await features(generator, feature.operations[0]!, spread(train, Math.floor(BANK_NUMBERS / size)));
-    const every = Math.ceil(rows.length / COVARIANCE_ROWS);
-    const some = rows.filter((_, i) => i % every === 0);
-    add('tables/feature-covariance.npy', [1 + size, size], covarianceTable(some));
-    add('tables/feature-bank.npy', [rows.length, size], Float64Array.from(rows.flatMap(row => [...row])));
+  for (const { operations, tables: paths } of offered.filter(({ formula }) => formula === 'nearest-neighbours')) {
+    const size = sizeOfFirstOutput(generator.manifest, operations[0]!);
+    const rows = await features(generator, operations[0]!, spread(train, Math.floor(BANK_NUMBERS / size)));
+    add(paths[0]!, [rows.length, size], Float64Array.from(rows.flatMap(row => [...row])));
+  }
+  for (const { operations, tables: paths } of offered.filter(({ formula }) => formula === 'mahalanobis')) {
+    // A model's gradients at rows that it was trained on are smaller than at others.
+    const split = operations[0] === GRADIENT_NORMS ? reference : train;
+    const rows = await features(generator, operations[0]!, spread(split, COVARIANCE_ROWS));
+    add(paths[0]!, [1 + rows[0]!.length, rows[0]!.length], covarianceTable(rows));
   }
   const known = await Promise.all(
     offered.map(async score => {

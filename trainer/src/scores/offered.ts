@@ -1,11 +1,13 @@
 // Which anomaly scores a bundle offers: those that its operations and its domain allow.
 import { domainSize, findOperation, inputsOf, type Manifest, type Score } from '@genserve/runtime';
+import { GRADIENT_NORMS } from './gradient-norms.js';
 
 const DRAWS_OF_BOUND = 10;
 /** Longest feature or code whose covariance is stored. */
 const LONGEST_FEATURE = 512;
 const NEIGHBOURS = 5;
 const FEATURE_BANK = 'tables/feature-bank.npy';
+const GRADIENT_COVARIANCE = 'tables/gradient-norm-covariance.npy';
 /** -log p(x | label) */
 const LABEL_SCORE = 'negative-log-likelihood-of-label';
 
@@ -44,6 +46,9 @@ export function offeredScores(manifest: Manifest): Score[] {
     has('reconstruct') && bottleneck && score('reconstruction-error', ['reconstruct']),
     has('critic') && score('discriminator', ['critic']),
     short && score('mahalanobis', [feature], { tables: ['tables/feature-covariance.npy'] }),
+    ofData &&
+      has(GRADIENT_NORMS) &&
+      score('mahalanobis', [GRADIENT_NORMS], { name: 'gradient-norms', draws: 1, tables: [GRADIENT_COVARIANCE] }),
     short && score('nearest-neighbours', [feature], { tables: [FEATURE_BANK], parameters: { k: NEIGHBOURS } }),
     isSplit &&
       short &&

@@ -88,6 +88,7 @@ describe('the scores of a bundle', () => {
       'distortion',
       'reconstruction-error',
       'mahalanobis',
+      'gradient-norms',
       'nearest-neighbours',
       'exemplar-likelihood',
       'fusion',

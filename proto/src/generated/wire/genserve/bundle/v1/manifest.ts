@@ -120,7 +120,7 @@ export interface Noise {
 export interface Operation {
   /**
    * sample, decode, encode, reconstruct, complete, translate, translate_back, log_prob, log_prob_map,
-   * critic, classify, features, background_log_prob (and log_prob.2 ... for ensembles).
+   * critic, classify, features, background_log_prob, gradient_norms (and log_prob.2 ... for ensembles).
    */
   name: string;
   /** Graph file, relative to the bundle's folder. */
