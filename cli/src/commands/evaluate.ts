@@ -71,9 +71,10 @@ export function evaluateCommand(): Command {
     .option('--out <folder>', 'of sheets; samples/<name>-<version> when absent')
     .addOption(jsonOption())
     .addHelpText('after', examples)
-    .action(async (reference: string | undefined, flags: Flags) => {
+    .action(async (reference: string | undefined, flags: Flags, command: Command) => {
       if (flags.protocol !== undefined) return await evaluateHeldOut(flags);
-      const trains = (['device', 'backend', 'threads'] as const).find(name => flags[name] !== undefined);
+      const isGiven = (name: string) => command.getOptionValueSource(name) === 'cli';
+      const trains = ['engine', 'device', 'backend', 'threads'].find(isGiven);
       if (trains) throw invalid(trains, 'says what trains the models of --protocol: it goes with that');
       if (reference === undefined) throw invalid('bundle', 'must be named, e.g. models/mnist-vae');
       const folder = bundleFolder(reference);
