@@ -27,7 +27,7 @@ export interface DrawOptions {
   readonly condition?: Tensor | undefined;
   /** [batch, height, width, 1] */
   readonly uniform: Tensor;
-  /** Logits of a pixel and its uniform number, [batch, 1] each -> the pixel. */
+  /** Logits of a pixel and its uniform number, [batch, 1] or [1, batch] each -> the pixel. */
   decide(logits: Tensor, uniform: Tensor): Tensor;
   /** Called after each part, to replace all that has been drawn and computed so far, by name. */
   revise?(part: DrawnPart): NamedTensors;
@@ -171,9 +171,12 @@ export const noisePort = ({ name, shape }: NoiseSpec): PortSpec => ({ name, role
 /** Bernoulli, logits divided by the temperature [batch]. */
 function atTemperature(temperature: Tensor) {
   const column = tf.reshape(temperature, [-1, 1]);
+  const row = tf.reshape(temperature, [1, -1]);
   return {
-    decide: (logits: Tensor, uniform: Tensor) =>
-      tf.cast(tf.less(uniform, tf.sigmoid(tf.div(logits, column))), 'float32'),
+    decide(logits: Tensor, uniform: Tensor) {
+      const scaled = tf.div(logits, logits.shape[0] === 1 ? row : column);
+      return tf.cast(tf.less(uniform, tf.sigmoid(scaled)), 'float32');
+    },
     logProb: (logits: Tensor, value: Tensor) => bernoulliLogProbMap(tf.div(logits, column), value),
   };
 }

@@ -26,7 +26,7 @@ export interface MaskedAutoencoder {
   map(x: Tensor): Tensor[];
   /**
    * Draws element by element: each step adds the new element to the pre-activations of its block and evaluates that block
-   * alone. `noise` is [batch, D]; `decide` takes the outputs and the noise of an element, [batch, 1] each. Returns [batch, D].
+   * alone. `noise` is [batch, D]; `decide` takes the outputs and the noise of an element, [1, batch] each. Returns [batch, D].
    */
   draw(options: {
     readonly noise: Tensor;
@@ -105,15 +105,16 @@ export function maskedAutoencoder(scope: Scope, options: MaskedAutoencoderOption
           return units;
         };
         const steps = elements[g]!.length;
-        const columns = (x: Tensor) => tf.reshape(tf.transpose(x), [steps, -1, 1]);
+        /** [batch, steps] -> [steps, 1, batch] */
+        const rows = (x: Tensor) => tf.expandDims(tf.transpose(x), 1);
         const slices: Record<string, Tensor> = {
           // Row i: what element i adds to the hidden units. Column i: what they add to its outputs.
           row: tf.expandDims(hiddenLayers[0]!.own(g), 1),
-          noise: columns(noises[g]!),
+          noise: rows(noises[g]!),
         };
         for (const [index, output] of outputs.entries()) {
-          slices[columnKey(index)] = columns(output.own(g));
-          slices[baseKey(index)] = columns(eachRow(output.base(g, before[hidden.length])));
+          slices[columnKey(index)] = tf.expandDims(tf.transpose(output.own(g)), 2);
+          slices[baseKey(index)] = rows(eachRow(output.base(g, before[hidden.length])));
         }
         const { carry, stacked } = scan({
           trips: steps,
@@ -121,22 +122,26 @@ export function maskedAutoencoder(scope: Scope, options: MaskedAutoencoderOption
           slices,
           body({ carry: { preactivation }, slices }) {
             const top = evaluate(preactivation).at(-1) as Tensor2D; // at least one hidden layer
+            // Products of one column, or of one row, have kernels in onnxruntime that add in an order which depends on how many
+            // rows share the batch. It uses neither where both factors are transposed, so that the rows are columns here.
             const given = outputs.map((_, index) =>
-              tf.add(tf.matMul(top, slices[columnKey(index)] as Tensor2D), slices[baseKey(index)]!),
+              tf.add(tf.matMul(slices[columnKey(index)] as Tensor2D, top, true, true), slices[baseKey(index)]!),
             );
             const element = decide(given, slices.noise!);
+            const added = tf.matMul(element as Tensor2D, slices.row as Tensor2D, true);
             const kept = revise ? given.map((value, index) => [outputKey(index), value] as const) : [];
             return {
-              carry: { preactivation: tf.add(tf.matMul(element as Tensor2D, slices.row as Tensor2D), preactivation) },
+              carry: { preactivation: tf.add(added, preactivation) },
               stacked: { element, ...Object.fromEntries(kept) } as Readonly<Record<string, Tensor>>,
             };
           },
         });
-        const rows = (x: Tensor) => tf.transpose(tf.squeeze(x, [2]));
-        const parts = [rows(stacked.element!), ...evaluate(carry.preactivation)]; // stacked above, under this name
+        /** [steps, 1, batch] -> [batch, steps] */
+        const columns = (x: Tensor) => tf.transpose(tf.squeeze(x, [1]));
+        const parts = [columns(stacked.element!), ...evaluate(carry.preactivation)]; // stacked above, under this name
         before = parts.map((part, index) => (g === 0 ? part : tf.concat([before[index]!, part], 1)));
         if (revise) {
-          const given = outputs.map((_, index) => rows(stacked[outputKey(index)]!)); // kept above, where revised
+          const given = outputs.map((_, index) => columns(stacked[outputKey(index)]!)); // kept above, where revised
           before = revise({ index: g, start: starts[g]!, outputs: given, state: before });
         }
       }
