@@ -8,7 +8,11 @@ export function say(text: string): void {
 }
 
 export function warn(text: string): void {
-  say(paint('yellow', `warning: ${text}`));
+  say(warning(text));
+}
+
+export function warning(text: string): string {
+  return paint('yellow', `warning: ${text}`);
 }
 
 type Style = Parameters<typeof styleText>[0];

@@ -1,5 +1,6 @@
 // The public API of @genserve/trainer.
 export * from './batch/batch.js';
+export type { PlanResult } from './batch/one-run.js';
 export * from './batch/recipe.js';
 export * from './data/batches.js';
 export * from './data/binarise.js';

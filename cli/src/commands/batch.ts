@@ -1,16 +1,17 @@
 // `genserve batch`: trains and exports a plan of runs.
-import { GenserveError } from '@genserve/runtime';
+import { GenserveError, invalid } from '@genserve/runtime';
 import { Command } from 'commander';
 import { type EngineFlags, engineOf, withEngine } from '../engine.js';
 import { EXIT_CODES } from '../exit-codes.js';
 import { interruptible } from '../interrupt.js';
-import { jsonOption } from '../options.js';
+import { jsonOption, positiveInteger } from '../options.js';
 import { duration, paint, print, printFigures, say, table } from '../output.js';
-import { progress } from '../progress.js';
+import { progress, sideBySide } from '../progress.js';
 
 interface Flags extends EngineFlags {
   readonly runs?: string;
   readonly out?: string;
+  readonly jobs: number;
   readonly json?: boolean;
 }
 
@@ -20,18 +21,33 @@ export function batchCommand(): Command {
     .argument('<plan>', 'YAML file: a list of recipes')
     .option('--runs <folder>', "folder of runs; the plan's when absent")
     .option('--out <folder>', "model repository; the plan's when absent")
+    .option(
+      '--jobs <count>',
+      'runs side by side, each on its share of the cores: two of one thread do up to twice the work of one on two',
+      positiveInteger,
+      1,
+    )
     .addOption(jsonOption())
-    .addHelpText('after', '\nExample:\n  $ genserve batch recipes/plans/quick.yaml\n')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ genserve batch recipes/plans/quick.yaml\n  $ genserve batch recipes/plans/likelihood.yaml --jobs 2\n',
+    )
     .action(async (path: string, flags: Flags) => {
       const { batch } = await import('@genserve/trainer');
-      const engine = await engineOf(flags);
+      const single = flags.jobs === 1;
+      if (!single) checkJobs(flags);
+      const chosen = single
+        ? { engine: await engineOf(flags) }
+        : { jobs: { count: flags.jobs, threads: flags.threads } };
+      const one = progress();
+      const each = sideBySide();
       const results = await interruptible('stopping after this step and saving a checkpoint', signal =>
         batch(path, {
           runs: flags.runs,
           models: flags.out,
-          engine,
+          ...chosen,
           signal,
-          callbacks: [progress()],
+          watch: name => [single ? one : each(name)],
           onRun: (name, action) => say(paint('cyan', `${name}: ${action}`)),
         }),
       );
@@ -62,4 +78,15 @@ export function batchCommand(): Command {
       else if (failed?.error) process.exitCode = EXIT_CODES[GenserveError.fromJSON(failed.error).reason];
     });
   return withEngine(command);
+}
+
+/** Throws INVALID_ARGUMENT where one device, or a slower engine, would have to serve them all. */
+function checkJobs({ engine, device, backend }: Flags): void {
+  const asked = engine === 'eager' ? '--engine eager' : backend !== undefined ? '--backend' : `--device ${device}`;
+  const fits = engine !== 'eager' && backend === undefined && ['auto', 'cpu', undefined].includes(device);
+  if (!fits)
+    throw invalid(
+      'jobs',
+      `train on the CPU with the compiled engine, each in a process of its own: leave out ${asked}`,
+    );
 }

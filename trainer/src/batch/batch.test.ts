@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { NoiseStream, writeNpy } from '@genserve/runtime';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openDataset } from '../data/open.js';
+import { compiledEngine } from '../engine/compiled.js';
 import { batch } from './batch.js';
 import { readPlan } from './plan.js';
 import { mergeRecipes } from './recipe.js';
@@ -43,7 +44,7 @@ describe('a plan', () => {
   it('goes on past a run that fails, and tries that one again when started again', async () => {
     const path = planFile('fails', '  - {name: bad, steps: 2, preset: nowhere}\n  - {name: good, steps: 2}\n');
     const warnings: string[] = [];
-    const results = await batch(path, { callbacks: [{ onWarning: message => void warnings.push(message) }] });
+    const results = await batch(path, { watch: () => [{ onWarning: message => void warnings.push(message) }] });
     expect(results.map(({ status }) => status)).toEqual(['failed', 'done']);
     // Of the export, too: emoji are a package that need not be there.
     const emoji = await openDataset('emoji-google').catch(() => undefined);
@@ -61,9 +62,70 @@ describe('a plan', () => {
     const controller = new AbortController();
     const results = await batch(path, {
       signal: controller.signal,
-      callbacks: [{ onStepEnd: ({ step }) => void (step === 3 && controller.abort()) }],
+      watch: () => [{ onStepEnd: ({ step }) => void (step === 3 && controller.abort()) }],
     });
     expect(results.map(({ status }) => status)).toEqual(['stopped', 'waiting']);
+  });
+
+  it('gives side by side what it gives one after another', async () => {
+    const runs =
+      '  - {name: one, steps: 3}\n  - {name: bad, steps: 2, preset: nowhere}\n  - {name: two, steps: 3, seed: 1}\n';
+    const after = await batch(planFile('one-after-another', runs), { engine: compiledEngine({ threads: 1 }) });
+    const seen = new Set<string>();
+    const beside = await batch(planFile('side-by-side', runs), {
+      jobs: { count: 2, threads: 1 },
+      watch: name => [{ onTrainEnd: ({ step }) => void seen.add(`${name} at ${step}`) }],
+    });
+    expect(beside.map(({ status }) => status)).toEqual(['done', 'failed', 'done']);
+    expect(beside[1]!.error).toEqual(after[1]!.error);
+    for (const index of [0, 2]) expect(beside[index]!.metrics).toEqual(after[index]!.metrics);
+    expect([...seen].sort()).toEqual(['one at 3', 'two at 3']);
+    const again = await batch(join(root, 'side-by-side.yaml'), { jobs: { count: 2 } });
+    expect(again.map(({ status }) => status)).toEqual(['done', 'failed', 'done']);
+    expect(versions('side-by-side', 'one')).toEqual(['1']);
+  });
+
+  it('stops all that run side by side where it is asked to, and goes on with them', async () => {
+    const path = planFile(
+      'stops-beside',
+      '  - {name: one, steps: 400}\n  - {name: two, steps: 400}\n  - {name: three, steps: 2}\n',
+    );
+    const controller = new AbortController();
+    const begun = new Set<string>();
+    const stopped = await batch(path, {
+      jobs: { count: 2, threads: 1 },
+      signal: controller.signal,
+      watch: name => [{ onStepEnd: () => void (begun.add(name).size === 2 && controller.abort()) }],
+    });
+    expect(stopped.map(({ status }) => status)).toEqual(['stopped', 'stopped', 'waiting']);
+    const actions: string[] = [];
+    const results = await batch(path, {
+      jobs: { count: 2 },
+      onRun: (name, action) => actions.push(`${name} ${action}`),
+    });
+    expect(results.map(({ status }) => status)).toEqual(['done', 'done', 'done']);
+    expect(actions).toEqual(expect.arrayContaining(['one going on', 'two going on', 'three training']));
+  });
+
+  it('goes on past a process that is killed, and with its run when started again', async () => {
+    const path = planFile('killed', '  - {name: one, steps: 100000}\n  - {name: two, steps: 2}\n');
+    const onStepEnd = () => {
+      for (const pid of jobProcesses()) process.kill(pid, 'SIGKILL');
+    };
+    const results = await batch(path, {
+      jobs: { count: 1, threads: 1 },
+      watch: name => (name === 'one' ? [{ onStepEnd }] : []),
+    });
+    expect(results.map(({ status }) => status)).toEqual(['failed', 'done']);
+    expect(results[0]!.error!.message).toBe('the process that trained one ended with SIGKILL');
+    const actions: string[] = [];
+    const controller = new AbortController();
+    const onRun = (name: string, action: string) => {
+      actions.push(`${name}: ${action}`);
+      controller.abort();
+    };
+    await batch(path, { jobs: { count: 1 }, signal: controller.signal, onRun });
+    expect(actions).toEqual(['one: going on']);
   });
 
   it('refuses a recipe that was changed under a name that is taken', async () => {
@@ -115,3 +177,19 @@ describe('recipes', () => {
     });
   });
 });
+
+/** Processes of runs that this one has started. */
+function jobProcesses(): number[] {
+  return readdirSync('/proc')
+    .filter(entry => /^\d+$/.test(entry))
+    .map(Number)
+    .filter(pid => {
+      try {
+        const [, parent] = /\) \S (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? [];
+        const isJob = readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('job-process');
+        return isJob && Number(parent) === process.pid;
+      } catch {
+        return false; // it has just ended
+      }
+    });
+}

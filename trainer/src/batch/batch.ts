@@ -1,162 +1,60 @@
-// Trains and exports a plan, run after run, in this process. Killed and started again, it repeats nothing that was done.
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+// Trains and exports a plan, in this process run after run, or side by side. Killed and started again, it repeats nothing that was done.
+import { mkdir } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { type ErrorJson, GenserveError, type Manifest, parseManifest } from '@genserve/runtime';
 import type { Engine } from '../engine/engine.js';
-import { exportBundle } from '../export/export-bundle.js';
-import { isFamilyModule } from '../families/load.js';
-import { type Callbacks, combine } from '../train/callbacks.js';
-import { readRunRecord } from '../train/run-folder.js';
-import { resume, type TrainResult, train } from '../train/train.js';
+import type { Callbacks } from '../train/callbacks.js';
+import { runJob } from './job.js';
+import { type PlanResult, runOne } from './one-run.js';
 import { type NamedRecipe, readPlan } from './plan.js';
-import { exportOptionsOf, trainOptionsOf } from './recipe.js';
-import { PlanState, type RunState, sameRecipe } from './state.js';
+import { PlanState } from './state.js';
 
 export interface PlanOptions {
   /** Override the plan's. */
   readonly runs?: string | undefined;
   readonly models?: string | undefined;
-  /** The trainer's own choice when absent. */
+  /** Runs side by side, each in a process of its own that trains on the CPU; one after another in this process when absent. */
+  readonly jobs?: Jobs | undefined;
+  /** The trainer's own choice when absent. For runs in this process. */
   readonly engine?: Engine | undefined;
-  /** Ends the run in progress at a checkpoint, and the plan with it. */
+  /** Ends the runs in progress at a checkpoint, and the plan with them. */
   readonly signal?: AbortSignal | undefined;
-  readonly callbacks?: readonly Callbacks[] | undefined;
+  /** Who watches a run. */
+  readonly watch?: ((name: string) => readonly Callbacks[]) | undefined;
   /** What happens to a run: "training", "going on", "exporting", "done before". */
   readonly onRun?: ((name: string, action: string) => void) | undefined;
 }
 
-export interface PlanResult {
-  readonly name: string;
-  /** 'stopped' and 'waiting': the plan was interrupted; it can be started again. */
-  readonly status: 'done' | 'failed' | 'stopped' | 'waiting';
-  readonly bundle?: string | undefined;
-  readonly seconds?: number | undefined;
-  readonly metrics: Readonly<Record<string, number>>;
-  readonly error?: ErrorJson | undefined;
+export interface Jobs {
+  readonly count: number;
+  /** Of each; its share of the cores when absent. */
+  readonly threads?: number | undefined;
 }
 
 /** `path`: the plan's YAML file. A run that fails does not stop the others; starting the plan again tries it again. */
 export async function batch(path: string, options: PlanOptions = {}): Promise<PlanResult[]> {
+  const { jobs, signal, engine, watch, onRun } = options;
   const plan = await readPlan(path);
   const places = { runs: options.runs ?? plan.runs, models: options.models ?? plan.models };
   await mkdir(places.runs, { recursive: true });
   const state = await PlanState.open(join(places.runs, `${plan.name}.plan.json`));
-  const results: PlanResult[] = [];
-  for (const recipe of plan.recipes) {
+  const run = (recipe: NamedRecipe): Promise<PlanResult> => {
     const { name } = recipe;
-    if (options.signal?.aborted) results.push({ name, status: 'waiting', metrics: {} });
-    else results.push(await runOne(recipe, state, places, options));
-  }
+    const watched = { signal, callbacks: watch?.(name) ?? [], onAction: (action: string) => onRun?.(name, action) };
+    if (!jobs) return runOne(recipe, state, places, { ...watched, engine });
+    return runJob(recipe, state, places, { ...watched, threads: threadsOf(jobs) });
+  };
+  const results: PlanResult[] = [];
+  const left = plan.recipes.entries();
+  /** Takes run after run from what all lanes have left. */
+  const lane = async () => {
+    for (const [index, recipe] of left)
+      results[index] = signal?.aborted ? { name: recipe.name, status: 'waiting', metrics: {} } : await run(recipe);
+  };
+  await Promise.all(Array.from({ length: jobs?.count ?? 1 }, lane));
   return results;
 }
 
-interface Places {
-  readonly runs: string;
-  readonly models: string;
-}
-
-async function runOne(
-  recipe: NamedRecipe,
-  state: PlanState,
-  places: Places,
-  options: PlanOptions,
-): Promise<PlanResult> {
-  const { name } = recipe;
-  const folder = join(places.runs, name);
-  let run: RunState = { name, recipe, status: 'training' };
-  try {
-    const before = state.get(name);
-    if (before && !sameRecipe(before.recipe, recipe)) {
-      throw new GenserveError(
-        'CONFIGURATION_INVALID',
-        `plan: ${name} was begun with another recipe; give the changed one a name of its own, or remove ${folder} and ${state.path}`,
-        { field: 'plan' },
-      );
-    }
-    if (before?.status === 'done') {
-      options.onRun?.(name, 'done before');
-      return resultOf(before, 'done');
-    }
-    run = before?.status === 'trained' ? before : run;
-    if (run.status !== 'trained') {
-      await state.set(run);
-      const { finished, position } = await trainOne(recipe, folder, places, options);
-      if (!finished) return resultOf({ ...run, seconds: position.elapsedSeconds }, 'stopped');
-      run = { ...run, status: 'trained', seconds: position.elapsedSeconds };
-      await state.set(run);
-    }
-    const { bundle, manifest } =
-      (await published(places.models, name, folder)) ?? (await exportOne(recipe, folder, places, options));
-    run = { ...run, status: 'done', bundle, metrics: manifest.provenance?.metrics ?? {} };
-    await state.set(run);
-    return resultOf(run, 'done');
-  } catch (cause) {
-    const error = GenserveError.from(cause).toJSON();
-    options.onRun?.(name, `failed: ${error.reason}: ${error.message}`);
-    // A recipe that was changed leaves what the plan knows of the old one as it is.
-    if (!state.get(name) || sameRecipe(state.get(name)!.recipe, recipe)) {
-      await state.set({ ...run, status: run.status === 'trained' ? 'trained' : 'failed', error });
-    }
-    return resultOf({ ...run, error }, 'failed');
-  }
-}
-
-async function trainOne(
-  recipe: NamedRecipe,
-  folder: string,
-  { runs }: Places,
-  { signal, callbacks, engine, onRun }: PlanOptions,
-): Promise<TrainResult> {
-  const begun = await readRunRecord(folder).catch(() => undefined);
-  if (!begun) {
-    onRun?.(recipe.name, 'training');
-    const command = `genserve batch (${recipe.name})`;
-    return train({ ...trainOptionsOf(recipe), runs, command, engine, signal, callbacks });
-  }
-  const sameFamily = isFamilyModule(recipe.family) || begun.family === recipe.family;
-  if (!sameFamily || begun.budget.steps !== recipe.steps || begun.budget.minutes !== recipe.minutes) {
-    throw new GenserveError('INVALID_ARGUMENT', `plan: ${folder} holds another run; give this one a name of its own`, {
-      field: 'plan',
-    });
-  }
-  onRun?.(recipe.name, 'going on');
-  return resume(folder, { engine, signal, callbacks });
-}
-
-interface Exported {
-  readonly bundle: string;
-  readonly manifest: Manifest;
-}
-
-async function exportOne(
-  recipe: NamedRecipe,
-  runFolder: string,
-  { models }: Places,
-  { onRun, callbacks = [] }: PlanOptions,
-): Promise<Exported> {
-  onRun?.(recipe.name, 'exporting');
-  const { onWarning } = combine(callbacks);
-  const { folder, manifest } = await exportBundle(runFolder, { ...exportOptionsOf(recipe), out: models, onWarning });
-  return { bundle: folder, manifest };
-}
-
-/** The bundle of this run, where it was published by a process that ended before it could write that down. */
-async function published(models: string, name: string, runFolder: string): Promise<Exported | undefined> {
-  const record = await readRunRecord(runFolder);
-  const versions = (await readdir(join(models, name)).catch(() => [])).filter(entry => /^[1-9]\d*$/.test(entry));
-  const newest = Math.max(0, ...versions.map(Number));
-  if (newest === 0) return undefined;
-  const bundle = join(models, name, String(newest));
-  const manifest = parseManifest(JSON.parse(await readFile(join(bundle, 'manifest.json'), 'utf8')));
-  const { created = '', seed, datasetSha256, configuration } = manifest.provenance ?? {};
-  const same =
-    created > record.created &&
-    seed === record.seed &&
-    datasetSha256 === record.data.sha256 &&
-    configuration === JSON.stringify({ configuration: record.configuration, training: record.training });
-  return same ? { bundle, manifest } : undefined;
-}
-
-function resultOf({ name, bundle, seconds, metrics, error }: RunState, status: PlanResult['status']): PlanResult {
-  return { name, status, bundle, seconds, metrics: metrics ?? {}, ...(status === 'failed' && { error }) };
+function threadsOf({ count, threads }: Jobs): number {
+  return threads ?? Math.max(1, Math.floor(availableParallelism() / count));
 }

@@ -1,6 +1,6 @@
 // What a plan has done so far: one small file, replaced as a whole after every change.
 import { readFile } from 'node:fs/promises';
-import { type ErrorJson, GenserveError } from '@genserve/runtime';
+import { type ErrorJson, GenserveError, serialQueue } from '@genserve/runtime';
 import { writeAtomically } from '../train/checkpoint.js';
 import type { NamedRecipe } from './plan.js';
 
@@ -17,7 +17,17 @@ export interface RunState {
   readonly error?: ErrorJson | undefined;
 }
 
-export class PlanState {
+export interface PlanMemory {
+  /** Where it is kept. */
+  readonly path: string;
+  get(name: string): RunState | undefined;
+  set(run: RunState): Promise<void>;
+}
+
+export class PlanState implements PlanMemory {
+  /** Several runs may have something to say at a time. */
+  readonly #inTurn = serialQueue();
+
   private constructor(
     readonly path: string,
     private readonly runs: Map<string, RunState>,
@@ -49,7 +59,8 @@ export class PlanState {
 
   async set(run: RunState): Promise<void> {
     this.runs.set(run.name, run);
-    await writeAtomically(this.path, `${JSON.stringify({ runs: [...this.runs.values()] }, null, 2)}\n`);
+    const write = () => writeAtomically(this.path, `${JSON.stringify({ runs: [...this.runs.values()] }, null, 2)}\n`);
+    await this.#inTurn(write);
   }
 }
 
