@@ -53,7 +53,8 @@ export function calibrateCommand(): Command {
         });
       } else {
         const rows = counts.map(([name, count]) => `${name} on ${integer(count)} rows`).join(', ');
-        print(`${published.folder}: calibrated ${rows} of ${dataset.name}`);
+        const what = rows === '' ? 'nothing: no score suits its operations' : `${rows} of ${dataset.name}`;
+        print(`${published.folder}: calibrated ${what}`);
       }
     });
 }

@@ -37,12 +37,14 @@ export async function recalibrate(
   if (manifest.scores.length === 0 && !options.refit)
     throw new GenserveError('OPERATION_UNSUPPORTED', `${manifest.name} has no anomaly scores to calibrate`);
   const files = new Map<string, Bytes>();
-  for (const { path } of manifest.files) files.set(path, await opened.file(path));
+  // Fitted anew, none of the old tables is asked for.
+  const kept = manifest.files.filter(({ path }) => !(options.refit && path.startsWith('tables/')));
+  for (const { path } of kept) files.set(path, await opened.file(path));
   const generator = generatorOf(opened, { joint: true });
   try {
     const { scores, tables, metrics } = options.refit
       ? await prepareScores(generator, dataset, options)
-      : { ...(await calibrateAll(generator, dataset, options)), metrics: {} };
+      : { ...(await calibrateAll(generator, dataset, options)), metrics: undefined };
     for (const [path, bytes] of tables) files.set(path, bytes);
     const out = options.out ?? dirname(dirname(bundle));
     return await publish(
@@ -65,8 +67,11 @@ async function calibrateAll(generator: BundleGenerator, dataset: Dataset, option
 }
 
 /** Figures of an earlier choice of score give way to those of the new one. */
-function withMetrics({ provenance }: Manifest, metrics: Readonly<Record<string, number>>): Manifest['provenance'] {
-  if (!provenance || Object.keys(metrics).length === 0) return provenance;
+function withMetrics(
+  { provenance }: Manifest,
+  metrics: Readonly<Record<string, number>> | undefined,
+): Manifest['provenance'] {
+  if (!provenance || !metrics) return provenance;
   const kept = Object.entries(provenance.metrics).filter(([name]) => !name.startsWith('recommendation.'));
   return { ...provenance, metrics: { ...Object.fromEntries(kept), ...metrics } };
 }

@@ -61,6 +61,8 @@ export function offeredScores(manifest: Manifest): Score[] {
     inputsOf(findOperation(manifest, 'log_prob'), 'label').length > 0 &&
     score('negative-log-likelihood', ['log_prob'], { name: LABEL_SCORE, draws, usesLabel: true });
   const scores = offered.filter(candidate => candidate !== false);
+  // What a datum is by itself is there to be compared with what a model makes of it.
+  if (scores.every(({ operations }) => operations.length === 0)) return [];
   // Typicality is a function of the likelihood alone.
   const statistics = scores.map(({ name }) => name).filter(name => name !== 'typicality');
   return [
