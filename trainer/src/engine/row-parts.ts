@@ -178,13 +178,17 @@ function meanOf(results: readonly Tensors[]): Tensors {
   return Object.fromEntries(
     Object.entries(first!).map(([name, { shape, data }]) => {
       const mean = data as Float32Array<ArrayBuffer>; // losses and gradients
-      const addends = others.map(other => other[name]!.data);
-      for (let index = 0; index < mean.length; index++) {
-        let sum = mean[index]!;
-        for (const addend of addends) sum += addend[index]!;
-        mean[index] = sum / results.length;
+      // Result after result: a loop over results within the one over numbers takes five times as long.
+      for (const [index, other] of others.entries()) {
+        const scale = index === others.length - 1 ? 1 / results.length : 1;
+        addScaled(mean, other[name]!.data, scale);
       }
       return [name, { dtype: 'float32', shape, data: mean }];
     }),
   );
+}
+
+/** sum <- (sum + addend) scale */
+function addScaled(sum: Float32Array, addend: ArrayLike<number>, scale: number): void {
+  for (let i = 0; i < sum.length; i++) sum[i] = (sum[i]! + addend[i]!) * scale;
 }

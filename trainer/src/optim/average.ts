@@ -3,21 +3,25 @@ import type { Tensor } from '@tensorflow/tfjs';
 import type { State } from '../engine/program.js';
 import { Variable } from '../nn/variable.js';
 import { tf } from '../trace/tensorflow.js';
+import { type Cell, packed } from './packed.js';
 
 const PREFIX = 'average/';
 
 export class ParameterAverage {
-  readonly #pairs: readonly { parameter: Variable; average: Variable }[];
+  readonly #averages: readonly Variable[];
+  /** As an update sees them. */
+  readonly #pairs: readonly { readonly parameter: Cell; readonly average: Cell }[];
 
   constructor(parameters: readonly Variable[]) {
-    this.#pairs = parameters.map(parameter => ({
-      parameter,
-      average: new Variable(`${PREFIX}${parameter.name}`, parameter.shape, parameter.initialise, false),
-    }));
+    this.#averages = parameters.map(
+      ({ name, shape, initialise }) => new Variable(`${PREFIX}${name}`, shape, initialise, false),
+    );
+    const cells = packed(this.#averages);
+    this.#pairs = packed(parameters).map((parameter, index) => ({ parameter, average: cells[index]! })); // packed alike
   }
 
   variables(): Variable[] {
-    return this.#pairs.map(({ average }) => average);
+    return [...this.#averages];
   }
 
   /** average <- average + (1 - decay) * (parameter - average); `rate` = 1 - decay is a scalar. */
