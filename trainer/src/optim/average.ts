@@ -3,25 +3,21 @@ import type { Tensor } from '@tensorflow/tfjs';
 import type { State } from '../engine/program.js';
 import { Variable } from '../nn/variable.js';
 import { tf } from '../trace/tensorflow.js';
-import { type Cell, packed } from './packed.js';
 
 const PREFIX = 'average/';
 
 export class ParameterAverage {
-  readonly #averages: readonly Variable[];
-  /** As an update sees them. */
-  readonly #pairs: readonly { readonly parameter: Cell; readonly average: Cell }[];
+  readonly #pairs: readonly { parameter: Variable; average: Variable }[];
 
   constructor(parameters: readonly Variable[]) {
-    this.#averages = parameters.map(
-      ({ name, shape, initialise }) => new Variable(`${PREFIX}${name}`, shape, initialise, false),
-    );
-    const cells = packed(this.#averages);
-    this.#pairs = packed(parameters).map((parameter, index) => ({ parameter, average: cells[index]! })); // packed alike
+    this.#pairs = parameters.map(parameter => ({
+      parameter,
+      average: new Variable(`${PREFIX}${parameter.name}`, parameter.shape, parameter.initialise, false),
+    }));
   }
 
   variables(): Variable[] {
-    return [...this.#averages];
+    return this.#pairs.map(({ average }) => average);
   }
 
   /** average <- average + (1 - decay) * (parameter - average); `rate` = 1 - decay is a scalar. */

@@ -4,8 +4,6 @@ import type { Program, State } from '../engine/program.js';
 import type { OptimiserSettings } from '../family.js';
 import { constant } from '../nn/initialisers.js';
 import { Variable } from '../nn/variable.js';
-import { floats } from '../testing/agreement.js';
-import { ParameterAverage } from './average.js';
 import { Optimiser } from './optimiser.js';
 
 const gradients = [
@@ -134,54 +132,5 @@ describe('an optimiser', () => {
     updated.forEach((value, element) => {
       expect(value).toBeCloseTo(expected[element]!, 5);
     });
-  });
-});
-
-describe('small parameters, which are updated as one', () => {
-  /** Those of fewer than 2^15 numbers are small. */
-  const shapes = [[3], [200, 200], [2, 2], [], [180, 190]];
-
-  /** Every parameter and its average after two updates of these, by gradients of their own. */
-  async function together(which: readonly number[]) {
-    const parameters = which.map(index => new Variable(`w${index}`, shapes[index]!, constant(1), true));
-    const optimiser = new Optimiser('fit', parameters, { name: 'adam', learningRate: rate });
-    const average = new ParameterAverage(parameters);
-    const scalars = ['learning_rate', 'averaging_rate', ...Object.keys(optimiser.feeds(1))];
-    const program: Program = {
-      name: 'update',
-      inputs: [
-        ...which.map(index => ({ name: `g${index}`, dtype: 'float32', shape: shapes[index]! }) as const),
-        ...scalars.map(name => ({ name, dtype: 'float32', shape: [] }) as const),
-      ],
-      state: [...parameters, ...optimiser.variables(), ...average.variables()],
-      run(fed) {
-        optimiser.update(
-          which.map(index => fed[`g${index}`]!),
-          fed.learning_rate!,
-          fed,
-        );
-        average.update(fed.averaging_rate!);
-        return {};
-      },
-    };
-    const state: State = new Map(
-      program.state.map(({ name, shape }) => [name, floats(shape, name.length).data as Float32Array]),
-    );
-    const executable = await compiledEngine({ threads: 1 }).compile(program, 1);
-    for (const update of [1, 2]) {
-      const given = { learning_rate: rate, averaging_rate: 0.1, ...optimiser.feeds(update) };
-      const fed = Object.entries(given).map(([name, value]) => [name, floats([], 1, value, value)] as const);
-      const gradients = which.map(index => [`g${index}`, floats(shapes[index]!, 10 * update + index)] as const);
-      await executable.run(Object.fromEntries([...fed, ...gradients]), state);
-    }
-    return state;
-  }
-
-  it('move as each does alone, to the last bit', async () => {
-    const all = await together([0, 1, 2, 3, 4]);
-    expect(all.size).toBe(4 * shapes.length);
-    for (const index of shapes.keys()) {
-      for (const [name, values] of await together([index])) expect(all.get(name), name).toEqual(values);
-    }
   });
 });

@@ -5,7 +5,6 @@ import type { OptimiserSettings } from '../family.js';
 import { zeros } from '../nn/initialisers.js';
 import { Variable } from '../nn/variable.js';
 import { tf } from '../trace/tensorflow.js';
-import { type Cell, joined, packed } from './packed.js';
 import { type Rule, rules } from './rules.js';
 
 export const optimiserNames = [
@@ -20,27 +19,24 @@ export class Optimiser {
   readonly #rule: Rule;
   readonly #weightDecay: number;
   readonly #decoupled: boolean;
-  /** As an update sees them. */
-  readonly #parameters: readonly Cell[];
-  /** For each name that the rule carries, a variable for each parameter, and those as an update sees them. */
-  readonly #carried: readonly (readonly Variable[])[];
-  readonly #slots: readonly (readonly Cell[])[];
+  readonly #parameters: readonly { parameter: Variable; carried: readonly Variable[] }[];
 
   /** `name` prefixes what is carried, as several optimisers may hold one parameter. */
   constructor(name: string, parameters: readonly Variable[], settings: OptimiserSettings) {
     this.#rule = rules[settings.name](settings);
     this.#weightDecay = settings.weightDecay ?? 0;
     this.#decoupled = settings.decoupled ?? false;
-    this.#parameters = packed(parameters);
-    this.#carried = this.#rule.carried.map(slot =>
-      parameters.map(parameter => new Variable(`${name}/${slot}/${parameter.name}`, parameter.shape, zeros, false)),
-    );
-    this.#slots = this.#carried.map(packed);
+    this.#parameters = parameters.map(parameter => ({
+      parameter,
+      carried: this.#rule.carried.map(
+        slot => new Variable(`${name}/${slot}/${parameter.name}`, parameter.shape, zeros, false),
+      ),
+    }));
   }
 
   /** What it carries across steps. */
   variables(): Variable[] {
-    return this.#carried.flat();
+    return this.#parameters.flatMap(({ carried }) => carried);
   }
 
   /** Scalars, by name, to feed at update t = 1, 2, ... */
@@ -48,11 +44,11 @@ export class Optimiser {
     return this.#rule.feeds(update);
   }
 
-  /** Assigns new parameters and state. `gradients` are in the order of the parameters, or `joined`; `fed` holds the scalars of `feeds`. */
+  /** Assigns new parameters and state. `gradients` are in the order of the parameters; `fed` holds the scalars of `feeds`. */
   update(gradients: readonly Tensor[], learningRate: Tensor, fed: Readonly<Record<string, Tensor>>): void {
-    for (const [index, gradient] of joined(gradients).entries()) {
-      const parameter = this.#parameters[index]!; // joined and packed alike
-      const carried = this.#slots.map(slot => slot[index]!);
+    for (const [index, { parameter, carried }] of this.#parameters.entries()) {
+      const gradient = gradients[index];
+      if (!gradient) throw new Error(`no gradient for ${parameter.name}`);
       const before = parameter.value;
       const pull = this.#weightDecay > 0 ? tf.mul(before, this.#weightDecay) : undefined;
       const coupled = pull && !this.#decoupled ? tf.add(gradient, pull) : gradient;

@@ -3,11 +3,11 @@ import type { Tensor as FeedTensor, Tensors } from '@genserve/runtime';
 import type { Scalar, Tensor } from '@tensorflow/tfjs';
 import type { Program, ProgramInput, RowParts } from '../engine/program.js';
 import type { StepInputs, StepResult, StepSpec } from '../family.js';
+import { size } from '../graph/types.js';
 import { countNumbers, type Variable } from '../nn/variable.js';
 import { averagingRate, ParameterAverage } from '../optim/average.js';
 import { clip, globalNorm } from '../optim/clip.js';
 import { Optimiser } from '../optim/optimiser.js';
-import { flatten, joined, unflatten } from '../optim/packed.js';
 import { tf } from '../trace/tensorflow.js';
 import { optimiserOf, type TrainingSettings } from './settings.js';
 
@@ -107,10 +107,8 @@ export function stepProgram(
   /** Returns the norm of the gradients. */
   const descend = (update: StepUpdate, gradients: Tensor[], fed: Fed): Tensor => {
     const own = Object.fromEntries(countedNames.map(name => [name, fed[update.scalar(name)]!]));
-    // Each tensor's own norm is asked for before it is one of several.
-    const cells = settings.clipTensorNorm > 0 ? gradients : joined(gradients);
-    const norm = globalNorm(cells);
-    optimiser.update(clip(cells, norm, settings), fed.learning_rate!, own);
+    const norm = globalNorm(gradients);
+    optimiser.update(clip(gradients, norm, settings), fed.learning_rate!, own);
     average?.update(own.averaging_rate!);
     return norm;
   };
@@ -120,7 +118,6 @@ export function stepProgram(
   };
 
   const state = [...variables, ...optimiser.variables(), ...(average?.variables() ?? [])];
-  const shapes = step.parameters.map(({ shape }) => shape);
   const partsOf = (update: StepUpdate): RowParts => ({
     rows: {
       name: `${step.name}, rows`,
@@ -128,7 +125,6 @@ export function stepProgram(
       state: variables,
       run(fed) {
         const { loss, metrics, gradients } = derive(update, fed);
-        // A few hundred small tensors take longer from thread to thread than their numbers do.
         return { ...metrics, loss, gradients: flatten(gradients) };
       },
     },
@@ -137,7 +133,7 @@ export function stepProgram(
       inputs: [{ name: 'gradients', dtype: 'float32', shape: [countNumbers(step.parameters)] }, ...updateInputs],
       state,
       run(fed) {
-        return { gradient_norm: descend(update, unflatten(fed.gradients!, shapes), fed) };
+        return { gradient_norm: descend(update, unflatten(fed.gradients!, step.parameters), fed) };
       },
     },
   });
@@ -178,6 +174,20 @@ function means(results: readonly Record<string, Tensor>[]): Record<string, Tenso
 
 function scalarTensor(value: number): FeedTensor {
   return { dtype: 'float32', shape: [], data: Float32Array.of(value) };
+}
+
+/** All numbers in one row: a few hundred small tensors take longer from thread to thread than their numbers do. */
+function flatten(tensors: readonly Tensor[]): Tensor {
+  return tf.concat(tensors.map(tensor => tf.reshape(tensor, [-1])));
+}
+
+/** The inverse of `flatten`, for tensors of the shapes of `variables`. */
+function unflatten(flat: Tensor, variables: readonly Variable[]): Tensor[] {
+  const parts = tf.split(
+    flat,
+    variables.map(({ shape }) => size(shape)),
+  );
+  return variables.map(({ shape }, index) => tf.reshape(parts[index]!, [...shape]));
 }
 
 interface Derivatives {
