@@ -62,6 +62,25 @@ const noise = (name: string, shape: number[], count: number) =>
   fillNoise({ seed: 4, name, distribution: 'normal', shape, count });
 
 describe('an exported bundle', () => {
+  it('comes with a warning where the run has not ended', async () => {
+    const warnings: string[] = [];
+    const onWarning = (message: string) => void warnings.push(message);
+    const of = (message: string) => /is at step/.test(message);
+    await exportBundle(run, { ...exportOptions(), name: 'whole', onWarning });
+    expect(warnings.filter(of)).toEqual([]);
+    const stopping = new AbortController();
+    const { folder: stopped } = await train({
+      ...{ family: 'vae', data: dataset, configuration: { latent: 3, hidden: [40] }, steps: 30, name: 'stopped' },
+      training: { batch: 6, evaluationRows: 8 },
+      engine: compiledEngine({ threads: 1 }),
+      runs: folder,
+      signal: stopping.signal,
+      callbacks: [{ onStepEnd: ({ step }) => void (step === 4 && stopping.abort()) }],
+    });
+    await exportBundle(stopped, { ...exportOptions(), name: 'stopped', onWarning });
+    expect(warnings.filter(of)).toEqual(['stopped is at step 4 of 30: the bundle is of its newest checkpoint']);
+  });
+
   it('verifies', async () => {
     expect(await verify(published.folder)).toMatchObject({ name: 'tiny', version: 1, passed: true });
     const half = await verify(published.folder, { variant: 'float16' });

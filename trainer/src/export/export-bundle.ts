@@ -78,6 +78,11 @@ export async function exportBundle(runFolder: string, options: ExportOptions = {
   if (!checkpoint)
     throw new GenserveError('INVALID_ARGUMENT', `run: ${runFolder} has no whole checkpoint yet`, { field: 'run' });
   const dataset = await reopenDataset(record, options.dataset);
+  const { position } = checkpoint;
+  const { steps } = record.budget;
+  // Early stopping, which keeps its best evaluation, ends a run before its budget.
+  if (steps !== undefined && position.step < steps && !position.best)
+    options.onWarning?.(`${record.id} is at step ${position.step} of ${steps}: the bundle is of its newest checkpoint`);
   options.onProgress?.('trace');
   const { family, model, variables } = buildModel(record, options.family ?? (await familyOf(record)));
   const members = await readMembers(record, family, options.ensemble ?? []);
@@ -92,7 +97,6 @@ export async function exportBundle(runFolder: string, options: ExportOptions = {
   // What a further run starts from is the first model alone.
   files.set(PARAMETERS_FILE, indexParameters(programs, variables, state, graphs));
 
-  const { position } = checkpoint;
   const specs = [...own, ...members.map(member => member.operation)];
   const draft = describe({ record, family, model, specs, members, graphs, dataset, position, options, files });
   const generator = await openDraft(draft, files);
