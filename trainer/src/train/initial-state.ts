@@ -9,6 +9,11 @@ export function initialState(variables: readonly Variable[], seed: number): Stat
   const state: State = new Map();
   for (const { name, shape, initialise } of variables) {
     const stream = averagedName(name) ?? name;
+    const known = state.get(stream);
+    if (known) {
+      state.set(name, known.slice());
+      continue;
+    }
     const size = shape.reduce((product, length) => product * length, 1);
     const draw = (distribution: 'normal' | 'uniform') => (shared?: SharedStream) => {
       const values = new Float32Array(shared?.length ?? size);

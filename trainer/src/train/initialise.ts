@@ -33,7 +33,7 @@ export async function firstState(options: FirstStateOptions): Promise<State> {
   // An average starts where its parameter does.
   for (const name of state.keys()) {
     const parameter = averagedName(name);
-    if (parameter !== undefined) state.set(name, Float32Array.from(state.get(parameter)!));
+    if (parameter !== undefined) state.set(name, state.get(parameter)!.slice());
   }
   return state;
 }
