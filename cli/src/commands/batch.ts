@@ -39,15 +39,14 @@ export function batchCommand(): Command {
       const chosen = single
         ? { engine: await engineOf(flags) }
         : { jobs: { count: flags.jobs, threads: flags.threads } };
-      const one = progress();
-      const each = sideBySide();
+      const shown = single ? () => progress() : sideBySide();
       const results = await interruptible('stopping after this step and saving a checkpoint', signal =>
         batch(path, {
           runs: flags.runs,
           models: flags.out,
           ...chosen,
           signal,
-          watch: name => [single ? one : each(name)],
+          watch: name => [shown(name)],
           onRun: (name, action) => say(paint('cyan', `${name}: ${action}`)),
         }),
       );
@@ -82,11 +81,12 @@ export function batchCommand(): Command {
 
 /** Throws INVALID_ARGUMENT where one device, or a slower engine, would have to serve them all. */
 function checkJobs({ engine, device, backend }: Flags): void {
-  const asked = engine === 'eager' ? '--engine eager' : backend !== undefined ? '--backend' : `--device ${device}`;
-  const fits = engine !== 'eager' && backend === undefined && ['auto', 'cpu', undefined].includes(device);
-  if (!fits)
-    throw invalid(
-      'jobs',
-      `train on the CPU with the compiled engine, each in a process of its own: leave out ${asked}`,
-    );
+  const others = [
+    engine === 'eager' && '--engine eager',
+    backend !== undefined && '--backend',
+    (device === 'cuda' || device === 'webgpu') && `--device ${device}`,
+  ];
+  const asked = others.find(option => option !== false);
+  const where = 'train on the CPU with the compiled engine, each in a process of its own';
+  if (asked) throw invalid('jobs', `${where}: leave out ${asked}`);
 }

@@ -20,7 +20,7 @@ import { scoreValues, withScores } from './values.js';
 
 /** Numbers of the bank, 2 MiB: rows of training data whose features are known to `nearest-neighbours`, as many as that holds. */
 const BANK_NUMBERS = 2 ** 19;
-/** Rows that give a covariance. */
+/** Rows that give a covariance: of features, some of the bank's, with which they are offered. */
 const COVARIANCE_ROWS = 5000;
 /** Added to the diagonal of a covariance, as a share of its mean: a dimension that normal data do not use must not decide. */
 const RIDGE = 1e-3;
@@ -53,15 +53,18 @@ export async function fitScores(
     files.set(path, writeNpy(shape, stored));
     tables.set(path, Float64Array.from(stored));
   };
+  let bank: readonly Float64Array[] = [];
   for (const { operations, tables: paths } of offered.filter(({ formula }) => formula === 'nearest-neighbours')) {
     const size = sizeOfFirstOutput(generator.manifest, operations[0]!);
-    const rows = await features(generator, operations[0]!, spread(train, Math.floor(BANK_NUMBERS / size)));
-    add(paths[0]!, [rows.length, size], Float64Array.from(rows.flatMap(row => [...row])));
+    bank = await features(generator, operations[0]!, spread(train, Math.floor(BANK_NUMBERS / size)));
+    add(paths[0]!, [bank.length, size], Float64Array.from(bank.flatMap(row => [...row])));
   }
   for (const { operations, tables: paths } of offered.filter(({ formula }) => formula === 'mahalanobis')) {
     // A model's gradients at rows that it was trained on are smaller than at others.
-    const split = operations[0] === GRADIENT_NORMS ? reference : train;
-    const rows = await features(generator, operations[0]!, spread(split, COVARIANCE_ROWS));
+    const rows =
+      operations[0] === GRADIENT_NORMS
+        ? await features(generator, GRADIENT_NORMS, spread(reference, COVARIANCE_ROWS))
+        : bank.filter((_, i) => i % Math.ceil(bank.length / COVARIANCE_ROWS) === 0);
     add(paths[0]!, [1 + rows[0]!.length, rows[0]!.length], covarianceTable(rows));
   }
   const known = await Promise.all(

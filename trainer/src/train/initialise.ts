@@ -30,6 +30,7 @@ export async function firstState(options: FirstStateOptions): Promise<State> {
   const state = initialState(run.stateVariables, seed);
   if (given) for (const [name, values] of given) state.set(name, values);
   else if (run.model.initialise) await initialiseByData(state, run.model.initialise, options);
+  else return state;
   // An average starts where its parameter does.
   for (const name of state.keys()) {
     const parameter = averagedName(name);
